@@ -1,0 +1,35 @@
+import { type Errno, errnoName, strerror } from "./errno.ts";
+import { type Reason, reasonText } from "./reason.ts";
+
+/**
+ * A failed system call as programs see it. Thrown by libc, and by nothing below libc.
+ *
+ * `code` is the name as node:fs gives it ("EAGAIN"); `errno` is FreeBSD's number; `reason` names the
+ * rule of the reference and the limit that refused the call, e.g. `SEM-20, kern.ipc.semmns`.
+ */
+export class SysError extends Error {
+  override readonly name = "SysError";
+  readonly syscall: string;
+  readonly errno: Errno;
+  readonly code: string;
+  readonly reason: string;
+  constructor(syscall: string, errno: Errno, reason: Reason) {
+    const why = reasonText(reason);
+    super(`${syscall}: ${strerror(errno)}${why === "" ? "" : ` (${why})`}`);
+    this.syscall = syscall;
+    this.errno = errno;
+    this.code = errnoName(errno);
+    this.reason = why;
+  }
+}
+
+/** A process touched memory that it may not: no mapping there, or a store to a read-only attach. */
+export class SegvError extends Error {
+  override readonly name = "SegvError";
+  readonly signal = "SIGSEGV";
+  readonly addr: number;
+  constructor(addr: number, what: string) {
+    super(`SIGSEGV: ${what} at 0x${addr.toString(16)}`);
+    this.addr = addr;
+  }
+}

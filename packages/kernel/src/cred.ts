@@ -1,0 +1,27 @@
+/** Credentials: struct ucred. Immutable; a change makes a new one. Objects keep their creator's. */
+import type { Prison } from "./prison.ts";
+
+export interface Ucred {
+  /** Effective and real user id. */
+  readonly cr_uid: number;
+  readonly cr_ruid: number;
+  /** Effective group id, and the supplementary groups. */
+  readonly cr_gid: number;
+  readonly cr_groups: readonly number[];
+  readonly cr_prison: Prison;
+}
+
+export function groupmember(gid: number, cred: Ucred): boolean {
+  return cred.cr_gid === gid || cred.cr_groups.includes(gid);
+}
+
+/**
+ * priv_check_cred(9) for the privileges of this host, PRIV_IPC_* and the jail's own: effective uid
+ * 0, in a prison that has allow.suser. What a jailed root may not do its caller tests. [COM-21]
+ */
+export function privileged(cred: Ucred): boolean {
+  return cred.cr_uid === 0 && cred.cr_prison.pr_allow_suser;
+}
+
+/** True for a process of the host. */
+export const unjailed = (cred: Ucred): boolean => cred.cr_prison.pr_parent === null;

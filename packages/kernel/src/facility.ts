@@ -1,0 +1,32 @@
+/** What the kernel asks of each of the three facilities alike. */
+import type { Facility } from "@jailyard/abi/types";
+import type { Kernel } from "./kernel.ts";
+import { msgBusy, msgCleanup, msgInit } from "./msgctl.ts";
+import type { Prison } from "./prison.ts";
+import { semBusy, semCleanup, semInit } from "./semctl.ts";
+import { shmBusy, shmCleanup, shmInit } from "./shm.ts";
+
+/** Module state. After a failed unload sysvmsg stays loaded without its calls. [MSG-73] */
+export interface Module {
+  loaded: boolean;
+  calls: boolean;
+}
+
+interface FacilityCalls {
+  /** Empty tables. */
+  init(k: Kernel): void;
+  /** Would an unload meet objects? */
+  busy(k: Kernel): boolean;
+  /** Remove what the prison owns, in index order, without permission checks. [JAIL-18] */
+  cleanup(k: Kernel, pr: Prison): void;
+}
+
+const CALLS: Readonly<Record<Facility, FacilityCalls>> = {
+  msg: { init: msgInit, busy: msgBusy, cleanup: msgCleanup },
+  sem: { init: semInit, busy: semBusy, cleanup: semCleanup },
+  shm: { init: shmInit, busy: shmBusy, cleanup: shmCleanup },
+};
+
+export const initFacility = (k: Kernel, f: Facility): void => CALLS[f].init(k);
+export const facilityBusy = (k: Kernel, f: Facility): boolean => CALLS[f].busy(k);
+export const cleanup = (k: Kernel, f: Facility, pr: Prison): void => CALLS[f].cleanup(k, pr);

@@ -1,0 +1,32 @@
+/** ipcperm() of sys/kern/sysv_ipc.c. The caller holds the page lock. [COM-14] to [COM-22] */
+import { EACCES, type Errno, OK } from "@jailyard/abi/errno";
+import { IPC_M, IPC_R, IPC_W } from "@jailyard/abi/ipc";
+import { COM } from "@jailyard/abi/reason";
+import { groupmember, privileged, type Ucred } from "./cred.ts";
+import { type IpcPage, P_CGID, P_CUID, P_GID, P_MODE, P_UID } from "./ipcpage.ts";
+import { deny, type Thread } from "./thread.ts";
+
+const COM_16 = COM(16);
+
+/**
+ * May `td` do what `wanted` says, a set of IPC_R, IPC_W, IPC_M and perhaps 0100?
+ *
+ * The class is owner, group or other, and only that class's triple counts [COM-17]; privilege adds
+ * R, W and M. 0100 is granted by nothing. [COM-20]
+ *
+ * @returns OK or EACCES, never EPERM [COM-16]
+ */
+export function ipcperm(td: Thread, page: IpcPage, wanted: number): Errno {
+  const cred = td.p_ucred;
+  let granted = grantedByMode(page.hdr, cred);
+  if ((wanted & ~granted) !== 0 && privileged(cred)) granted |= IPC_M | IPC_R | IPC_W;
+  return (wanted & ~granted) === 0 ? OK : deny(td, EACCES, COM_16);
+}
+
+function grantedByMode(hdr: Int32Array, cred: Ucred): number {
+  const mode = hdr[P_MODE];
+  const { cr_uid } = cred;
+  if (cr_uid === hdr[P_CUID] || cr_uid === hdr[P_UID]) return IPC_M | (mode & (IPC_R | IPC_W));
+  const member = groupmember(hdr[P_GID], cred) || groupmember(hdr[P_CGID], cred);
+  return (member ? mode << 3 : mode << 6) & (IPC_R | IPC_W);
+}

@@ -1,0 +1,7 @@
+import type { Model, ModelName } from "./model.ts";
+import { flat } from "./model/flat.ts";
+import { jailKeyed } from "./model/jail-keyed.ts";
+
+const BY_NAME: Readonly<Record<ModelName, Model>> = { "jail-keyed": jailKeyed, flat };
+
+export const modelNamed = (name: ModelName): Model => BY_NAME[name];
