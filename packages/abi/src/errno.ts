@@ -34,6 +34,9 @@ export const ENOMSG = 83 as Errno; // 42 on Linux
 /** Ours, kernel-internal: the caller is asleep on an object; call again once it is woken. */
 export const ESLEEP = -16 as Errno;
 
+/** Ours: the process that called has ended; its program unwinds. */
+export const EDEAD = -9 as Errno;
+
 /** Text of strerror(3) for each number above. */
 const TEXTS: ReadonlyMap<number, readonly [name: string, text: string]> = new Map([
   [OK, ["OK", "No error"]],

@@ -34,9 +34,15 @@ export function msqidDs(): MsqidDs {
 
 /**
  * A message in user memory: struct msgbuf. `mtype` is a long; numbers above 2^53 lose precision.
- * `mtext` is what msgsnd sends and what msgrcv fills; null stands for memory that is not mapped.
+ * `mtext` is what msgsnd sends and what msgrcv fills.
  */
 export interface Msgbuf {
   mtype: number;
   mtext: Uint8Array;
+}
+
+/** A message as the kernel may find it: null is a body that is not mapped, though the type is. */
+export interface UserMsgbuf {
+  mtype: number;
+  mtext: Uint8Array | null;
 }

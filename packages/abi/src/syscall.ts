@@ -1,39 +1,35 @@
 /** Numbers of the system calls that cross the gate. FreeBSD's own where it has one. */
-export const SYSCALLS = {
-  exit: 1,
-  fork: 2,
-  wait4: 7,
-  getpid: 20,
-  kill: 37,
-  getppid: 39,
-  execve: 59,
-  sigaction: 416,
-  setcred: 591,
-  kldload: 304,
-  kldunload: 444,
-  kldstat: 308,
-  sysctl: 202,
-  __semctl: 510,
-  semget: 221,
-  semop: 222,
-  msgget: 225,
-  msgsnd: 226,
-  msgrcv: 227,
-  msgctl: 511,
-  shmat: 228,
-  shmdt: 230,
-  shmget: 231,
-  shmctl: 512,
-  jail_get: 506,
-  jail_set: 507,
-  jail_remove: 508,
-  jail_attach: 436,
-} as const;
-export type SyscallName = keyof typeof SYSCALLS;
-
-/** Calls that exist only while a module is present. [COM-30] */
-export const SYSCALL_MODULES: Readonly<Record<string, readonly SyscallName[]>> = {
-  sysvmsg: ["msgget", "msgsnd", "msgrcv", "msgctl"],
-  sysvsem: ["semget", "semop", "__semctl"],
-  sysvshm: ["shmget", "shmat", "shmdt", "shmctl"],
-};
+export const SYS_exit = 1;
+export const SYS_fork = 2;
+export const SYS_wait4 = 7;
+export const SYS_getpid = 20;
+export const SYS_kill = 37;
+export const SYS_getppid = 39;
+export const SYS_execve = 59;
+export const SYS_sysctl = 202;
+export const SYS_semget = 221;
+export const SYS_semop = 222;
+export const SYS_msgget = 225;
+export const SYS_msgsnd = 226;
+export const SYS_msgrcv = 227;
+export const SYS_shmat = 228;
+export const SYS_shmdt = 230;
+export const SYS_shmget = 231;
+export const SYS_kldload = 304;
+export const SYS_kldunload = 305;
+export const SYS_kldstat = 308;
+export const SYS_sigaction = 416;
+export const SYS_jail_attach = 436;
+export const SYS_jail_get = 506;
+export const SYS_jail_set = 507;
+export const SYS_jail_remove = 508;
+export const SYS_semctl = 510;
+export const SYS_msgctl = 511;
+export const SYS_shmctl = 512;
+/** Ours: the three opaque listings, what getuid(2) and kin say, and setuid(2) and kin at once. */
+export const SYS_ipcs = 1000;
+export const SYS_sysctlnames = 1004;
+export const SYS_getcred = 1001;
+export const SYS_setcred = 1002;
+/** Ours, for the thread itself and not for programs: start a process in its jail. */
+export const SYS_spawn = 1003;

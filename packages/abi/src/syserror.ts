@@ -13,9 +13,12 @@ export class SysError extends Error {
   readonly errno: Errno;
   readonly code: string;
   readonly reason: string;
-  constructor(syscall: string, errno: Errno, reason: Reason) {
+  /** The kernel's own text, as jail_set(2) gives; empty if it has none. */
+  readonly errmsg: string;
+  constructor(syscall: string, errno: Errno, reason: Reason, errmsg = "") {
     const why = reasonText(reason);
-    super(`${syscall}: ${strerror(errno)}${why === "" ? "" : ` (${why})`}`);
+    super(`${syscall}: ${errmsg || strerror(errno)}${why === "" ? "" : ` (${why})`}`);
+    this.errmsg = errmsg;
     this.syscall = syscall;
     this.errno = errno;
     this.code = errnoName(errno);

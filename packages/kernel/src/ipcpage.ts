@@ -51,13 +51,13 @@ export function carveHeader(carver: Carver): Omit<IpcPage, "buffer"> {
   };
 }
 
-/** Copy out struct ipc_perm; `key` is what this viewer is shown. [COM-13] */
+/** Copy out struct ipc_perm; `key` is what this viewer is shown [COM-13]; uid_t is unsigned. */
 export function copyPerm(page: IpcPage, key: number, out: IpcPerm): void {
   const { hdr } = page;
-  out.cuid = hdr[P_CUID];
-  out.cgid = hdr[P_CGID];
-  out.uid = hdr[P_UID];
-  out.gid = hdr[P_GID];
+  out.cuid = hdr[P_CUID] >>> 0;
+  out.cgid = hdr[P_CGID] >>> 0;
+  out.uid = hdr[P_UID] >>> 0;
+  out.gid = hdr[P_GID] >>> 0;
   out.mode = hdr[P_MODE];
   out.seq = hdr[P_SEQ];
   out.key = key as Key;

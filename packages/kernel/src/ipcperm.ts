@@ -25,8 +25,10 @@ export function ipcperm(td: Thread, page: IpcPage, wanted: number): Errno {
 
 function grantedByMode(hdr: Int32Array, cred: Ucred): number {
   const mode = hdr[P_MODE];
-  const { cr_uid } = cred;
-  if (cr_uid === hdr[P_CUID] || cr_uid === hdr[P_UID]) return IPC_M | (mode & (IPC_R | IPC_W));
-  const member = groupmember(hdr[P_GID], cred) || groupmember(hdr[P_CGID], cred);
+  const { cr_uid } = cred; // unsigned, and so is what the words hold
+  if (cr_uid === hdr[P_CUID] >>> 0 || cr_uid === hdr[P_UID] >>> 0) {
+    return IPC_M | (mode & (IPC_R | IPC_W));
+  }
+  const member = groupmember(hdr[P_GID] >>> 0, cred) || groupmember(hdr[P_CGID] >>> 0, cred);
   return (member ? mode << 3 : mode << 6) & (IPC_R | IPC_W);
 }

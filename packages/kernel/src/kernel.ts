@@ -5,15 +5,15 @@
  * A call returns an errno or ESLEEP. After each call or clock tick the driver calls `run`, which
  * resumes what was woken, first woken first, until nothing can go on.
  */
-import { ESLEEP, type Errno } from "@jailyard/abi/errno";
+import { type Errno, ESLEEP } from "@jailyard/abi/errno";
 import {
   type LimitSettings,
   limitsProblem,
   type MsgInfo,
   msgInfo,
   type SemInfo,
-  semInfo,
   type ShmInfo,
+  semInfo,
   shmInfo,
 } from "@jailyard/abi/limits";
 import { FACILITIES, type Facility, type Jid, type Pid } from "@jailyard/abi/types";
@@ -24,13 +24,13 @@ import { initFacility, type Module } from "./facility.ts";
 import type { IpcTable } from "./ipctable.ts";
 import type { Model, ModelName } from "./model.ts";
 import { modelNamed } from "./models.ts";
-import type { MsgState } from "./msg.ts";
+import type { MsgState } from "./msgq.ts";
 import { newPrison, type Prison, prisonFree, prisonHold } from "./prison.ts";
 import { exit1 } from "./proc.ts";
-import type { Racct } from "./rctl.ts";
+import { Racct } from "./rctl.ts";
 import type { SemPage } from "./sempage.ts";
 import { SemUndoPool } from "./semundo.ts";
-import type { ShmState } from "./shm.ts";
+import type { ShmState } from "./shmseg.ts";
 import { type SleepQueue, sleepQueue, unsleep } from "./sleepq.ts";
 import { RUNNING, type Thread } from "./thread.ts";
 
@@ -72,6 +72,8 @@ export interface Kernel {
   shminfo: ShmInfo;
   msginfo: MsgInfo;
   readonly modules: Record<Facility, Module>;
+  /** Id of the last file that was loaded; 1 is the kernel itself. */
+  lastKld: number;
   sysvipc_allowed: boolean;
   readonly racct: Racct | null;
 
@@ -90,6 +92,8 @@ export interface Kernel {
   readonly runq: Thread[];
   /** Sleepers with a timeout; all timeouts are equal, so the order is that of the deadlines. */
   readonly timeouts: Set<Thread>;
+  /** In kldunload, until nobody is inside a call of the module: woken when a sleep is over. */
+  readonly drainers: Set<Thread>;
 
   readonly pages: PagePool;
   sem: IpcTable<SemPage>;
@@ -126,7 +130,7 @@ export function makeKernel(config: KernelConfig = {}): Kernel {
 
 /** Tables, name spaces, calls: what kldload does once it may. [JAIL-64] */
 export function loadFacility(k: Kernel, f: Facility): void {
-  k.modules[f] = { loaded: true, calls: true };
+  k.modules[f] = { loaded: true, calls: true, id: ++k.lastKld };
   initFacility(k, f);
   k.model.loaded(k, f);
 }
@@ -150,7 +154,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
   const seminfo = semInfo(limits);
   const prison0 = hostPrison();
   const pages = new PagePool();
-  const absent = (): Module => ({ loaded: false, calls: false });
+  const absent = (): Module => ({ loaded: false, calls: false, id: 0 });
   const k: Kernel = {
     model: modelNamed(config.model ?? "jail-keyed"),
     limits,
@@ -163,8 +167,9 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     shminfo: shmInfo(limits),
     msginfo: msgInfo(limits),
     modules: { msg: absent(), sem: absent(), shm: absent() },
+    lastKld: 1,
     sysvipc_allowed: config.sysvipc_allowed ?? false,
-    racct: null,
+    racct: config.racct === true ? new Racct() : null,
     prison0,
     prisons: new Set([prison0]),
     prisonSerial: 0,
@@ -176,6 +181,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     sleepq: sleepTable(maxproc),
     runq: [],
     timeouts: new Set(),
+    drainers: new Set(),
     pages,
     sem: undefined as never, // set by semInit, shmInit, msgInit
     shm: undefined as never,
@@ -220,6 +226,7 @@ function resumeOne(k: Kernel, td: Thread): void {
   if (error !== ESLEEP) {
     td.td_resume = null;
     td.td_sleep = null;
+    for (const drainer of k.drainers) unsleep(k, drainer);
     if (td.p_killed === 0) k.hooks.complete(td, error);
     else exit1(k, td, td.p_killed);
   } else if (td.p_killed !== 0 || (td.p_siglist & td.p_sigcatch) !== 0) {

@@ -74,6 +74,41 @@ export function descend(pr: Prison, enter: (p: Prison) => boolean): void {
   for (const child of [...pr.pr_children]) if (enter(child)) descend(child, enter);
 }
 
+/** Is `pr` one that a caller in `me` can address: a proper descendant? [JAIL-47] */
+export const prisonIschild = (me: Prison, pr: Prison): boolean => isAncestor(me, pr);
+
+const prefixOf = (me: Prison): string => (me.pr_parent === null ? "" : `${me.pr_name}.`);
+
+/** The full name of what a caller in `me` calls `name`. [JAIL-39] */
+export const fullName = (me: Prison, name: string): string => prefixOf(me) + name;
+
+/** The name of a descendant as a caller in `me` says it. [JAIL-39] */
+export const nameSeenBy = (me: Prison, pr: Prison): string => pr.pr_name.slice(prefixOf(me).length);
+
+/** The path of a descendant as a caller in `me` sees it. */
+export function pathSeenBy(me: Prison, pr: Prison): string {
+  if (me.pr_path === "/" || !pr.pr_path.startsWith(me.pr_path)) return pr.pr_path;
+  return pr.pr_path.slice(me.pr_path.length) || "/";
+}
+
+/** The prison with this jid, alive or dying: no two have the same. null if there is none. */
+export function prisonFind(k: Kernel, jid: number): Prison | null {
+  for (const pr of k.prisons) if (pr.pr_id === jid) return pr;
+  return null;
+}
+
+/** A descendant of `me` by the name that `me` says; the living one first. [JAIL-57] */
+export function prisonFindName(k: Kernel, me: Prison, name: string): Prison | null {
+  const full = fullName(me, name);
+  let dying: Prison | null = null;
+  for (const pr of k.prisons) {
+    if (pr.pr_name !== full || !prisonIschild(me, pr)) continue;
+    if (pr.pr_state === PRISON_ALIVE) return pr;
+    dying ??= pr;
+  }
+  return dying;
+}
+
 /** Put a new prison below its parent. It starts without any reference. */
 export function linkPrison(k: Kernel, pr: Prison): void {
   const parent = pr.pr_parent!;
@@ -121,6 +156,14 @@ export function prisonUnuse(k: Kernel, pr: Prison): void {
     prisonCleanup(k, pr);
   }
   if (pr.pr_ref === 0) unlinkPrison(k, pr);
+}
+
+/** Set or drop persist; a prison that loses its last user reference by it begins to die. */
+export function prisonPersist(k: Kernel, pr: Prison, persist: boolean): void {
+  if (pr.pr_persist === persist) return;
+  pr.pr_persist = persist;
+  if (persist) prisonUse(pr);
+  else prisonUnuse(k, pr);
 }
 
 /** Remove the objects that die with the prison, in every facility that is present. */

@@ -10,7 +10,7 @@ import { ignoredByDefault, NSIG, SIGKILL, sigmask } from "@jailyard/abi/signal";
 import type { Pid } from "@jailyard/abi/types";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
 import type { Kernel } from "./kernel.ts";
-import { isAncestor, type Prison, prisonFree, prisonHold, prisonUnuse, prisonUse } from "./prison.ts";
+import { isAncestor, PRISON_ALIVE, type Prison, prisonFree, prisonHold, prisonUnuse, prisonUse } from "./prison.ts";
 import { semexit } from "./semctl.ts";
 import { asleep, unsleep } from "./sleepq.ts";
 import { deny, interrupted, REAPED, RUNNING, SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
@@ -36,6 +36,7 @@ export interface ProcSpec {
 
 /** A process from outside: no parent. null if kern.maxproc are there, or the prison is dying. */
 export function newproc(k: Kernel, spec: ProcSpec): Thread | null {
+  if (spec.prison.pr_state !== PRISON_ALIVE) return null;
   const cred: Ucred = {
     cr_uid: spec.uid,
     cr_ruid: spec.uid,
@@ -128,15 +129,10 @@ export function exit1(k: Kernel, td: Thread, xstat: number): void {
   for (const child of td.p_children) abandon(k, child);
   td.p_children.clear();
   k.hooks.ended(td);
-  leavePrison(k, td.p_ucred.cr_prison);
+  prisonUnuse(k, td.p_ucred.cr_prison); // its credential stays until it is reaped [JAIL-51]
   const parent = td.p_pptr;
   if (parent === null) reap(k, td);
   else if (parent.p_state === SLEEPING && parent.td_resume === waitResume) unsleep(k, parent);
-}
-
-function leavePrison(k: Kernel, prison: Prison): void {
-  prisonUnuse(k, prison);
-  prisonFree(k, prison);
 }
 
 function abandon(k: Kernel, child: Thread): void {
@@ -146,6 +142,7 @@ function abandon(k: Kernel, child: Thread): void {
 
 function reap(k: Kernel, td: Thread): void {
   k.racct?.reaped(td);
+  prisonFree(k, td.p_ucred.cr_prison);
   td.p_state = REAPED;
   td.p_pptr?.p_children.delete(td);
   k.procs.delete(td.p_pid);

@@ -158,6 +158,9 @@ function count(page: SemPage, { num, zero }: SemSleep, by: number): void {
   counter[num] += by;
 }
 
+/** Does this process sleep in semop? */
+export const semSleeps = (td: Thread): boolean => td.td_resume === semopResume;
+
 /** After a wakeup: is the set gone, was it a signal, else try again from the start. [SEM-57] */
 function semopResume(k: Kernel, td: Thread): Errno {
   const sleep = td.td_sleep as SemSleep;

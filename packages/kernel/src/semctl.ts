@@ -227,6 +227,7 @@ function semSetval(k: Kernel, td: Thread, set: SemSet, semnum: number, val: numb
 function semSetall(k: Kernel, td: Thread, set: SemSet, array: Uint16Array | null): Errno {
   if (array === null) return deny(td, EFAULT, SEM_34); // K2: after EINVAL, before EACCES
   const { page } = set;
+  if (array.length < page.nsems) return deny(td, EFAULT, SEM_34); // memory ends before the values
   const denied = ipcperm(td, page, IPC_W);
   if (denied !== OK) return denied;
   let error: Errno = OK;

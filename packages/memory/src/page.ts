@@ -46,7 +46,7 @@ export class Carver {
     const View = VIEWS[width];
     const at = up(this.#at, View.BYTES_PER_ELEMENT);
     this.#at = at + count * View.BYTES_PER_ELEMENT;
-    return new View(this.buffer, at, count) as Views[W];
+    return new (View as Float64ArrayConstructor)(this.buffer, at, count) as unknown as Views[W];
   }
 
   /** `rows` rows of `schema`. */

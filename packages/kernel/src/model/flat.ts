@@ -9,7 +9,7 @@ const SPACE = 0;
 
 export const flat: Model = {
   name: "flat",
-  jailsys: false,
+  jailsys: null,
   root: (k, _f, { cr_prison }) =>
     cr_prison === k.prison0 || k.sysvipc_allowed || cr_prison.pr_allow_sysvipc ? k.prison0 : null,
   keySpace: () => SPACE,
@@ -17,4 +17,5 @@ export const flat: Model = {
   showsKey: () => true,
   diesWith: () => false,
   loaded() {},
+  unloaded() {},
 };

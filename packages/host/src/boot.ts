@@ -1,0 +1,78 @@
+/** What crosses threads when they start, and the events that they send to the yard. */
+import type { Pid } from "@jailyard/abi/types";
+import type { KernelConfig } from "@jailyard/kernel/kernel";
+import type { GateBoot } from "@jailyard/trap/user";
+import type { Inheritance } from "@jailyard/trap/userprocess";
+import type { MessagePort } from "node:worker_threads";
+
+/** workerData of the kernel's thread. */
+export interface KernelBoot {
+  readonly bell: SharedArrayBuffer;
+  readonly config: KernelConfig;
+  /** Where the kernel tells of processes that ended. */
+  readonly events: MessagePort;
+  /** The clock stands still but for control.advance: for conformance runs. */
+  readonly virtualClock: boolean;
+}
+
+/** A process that was started from outside has ended; `xstat` as wait4 gives it. */
+export interface EndedEvent {
+  readonly pid: Pid;
+  readonly xstat: number;
+}
+
+/** The task of a jail's thread. Absolute URLs, so that any file can be named. */
+export interface JailTask {
+  readonly gate: GateBoot;
+  readonly jail: string;
+  /** Number of the jail's file system, for ftok. */
+  readonly dev: number;
+  /** Control of a thread of coroutines, or events alone. */
+  readonly control: MessagePort;
+  readonly events: MessagePort;
+  /** A process that owns this thread; absent: coroutines, started by control. */
+  readonly own?: OwnStart;
+}
+
+export interface Start {
+  /** file: URL of the module with the program. */
+  readonly module: string;
+  readonly args: readonly string[];
+  readonly arg: unknown;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly comm: string;
+}
+
+/** A process that owns its thread: a new one, or the child of a fork, which has a pid already. */
+export interface OwnStart extends Start {
+  readonly fork?: { readonly pid: Pid; readonly child: string; readonly inheritance: Inheritance };
+}
+
+/** From a jail's thread to the yard, in order. */
+export type JailEvent =
+  | { readonly type: "line"; readonly pid: Pid; readonly text: string }
+  | { readonly type: "record"; readonly pid: Pid; readonly record: unknown }
+  | { readonly type: "crashed"; readonly pid: Pid; readonly error: Error }
+  | {
+      readonly type: "thread";
+      readonly pid: Pid;
+      readonly child: string;
+      readonly arg: unknown;
+      readonly inheritance: Inheritance;
+      readonly start: Start;
+    }
+  /** The process owns this thread and has its pid. */
+  | { readonly type: "started"; readonly pid: Pid }
+  | { readonly type: "refused"; readonly text: string }
+  /** The program's stack is gone; nothing more comes from this process. */
+  | { readonly type: "unwound"; readonly pid: Pid };
+
+/** What a jail's thread answers to control. */
+export interface JailControl {
+  /** Load the program and start a process. @returns its pid, or why not */
+  start(start: Start): Promise<{ pid: Pid } | { error: string; kind?: "awaited" | "blocking" }>;
+  /** No more processes; the task ends once all stacks are gone. */
+  stop(): void;
+}

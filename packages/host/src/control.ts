@@ -1,0 +1,169 @@
+/**
+ * What the yard may ask of the kernel's thread, over comlink: root of the host, from outside.
+ *
+ * Over comlink only name, message and stack of an Error survive, so a method returns plain data
+ * with an errno in it, and the near side throws.
+ */
+import { type Errno, OK } from "@jailyard/abi/errno";
+import { type JailInfo, type JailParams, JAIL_CREATE, JAIL_UPDATE } from "@jailyard/abi/jail";
+import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import { jailGet, jailRemove } from "@jailyard/kernel/jail";
+import { jailSet } from "@jailyard/kernel/jailset";
+import { facilityBusy } from "@jailyard/kernel/facility";
+import { type Kernel, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
+import type { Prison } from "@jailyard/kernel/prison";
+import { psignal } from "@jailyard/kernel/proc";
+import { sysctlRead, sysctlWrite } from "@jailyard/kernel/sysctl";
+import { GatePage, type GateShape } from "@jailyard/trap/gate";
+import type { KernelGate } from "@jailyard/trap/kern";
+import type { MessagePort } from "node:worker_threads";
+import type { Bindings } from "./bindings.ts";
+
+export interface Answer {
+  readonly error: Errno;
+  readonly errmsg: string;
+  readonly jid: Jid;
+}
+
+export interface JailStats {
+  readonly jid: Jid;
+  readonly name: string;
+  readonly calls: number;
+  readonly sleeps: number;
+  readonly processes: number;
+}
+
+export interface KernelStats {
+  readonly calls: number;
+  readonly rounds: number;
+  readonly processes: number;
+  readonly objects: Readonly<Record<Facility, number>>;
+  readonly jails: readonly JailStats[];
+  readonly pageBytes: number;
+}
+
+export interface AttachThread {
+  readonly ix: number;
+  readonly page: SharedArrayBuffer;
+  readonly shape: GateShape;
+  readonly awaits: boolean;
+  readonly jid: Jid;
+}
+
+/** The methods; `port` goes beside the plain data because comlink must transfer it. */
+export class Control {
+  readonly #k: Kernel;
+  readonly #gate: KernelGate;
+  readonly #bindings: Bindings;
+  readonly #stop: () => void;
+
+  constructor(k: Kernel, gate: KernelGate, bindings: Bindings, stop: () => void) {
+    this.#k = k;
+    this.#gate = gate;
+    this.#bindings = bindings;
+    this.#stop = stop;
+  }
+
+  jailSet(params: JailParams, create: boolean): Answer {
+    const out = { errmsg: "", jid: 0 as Jid };
+    const error = jailSet(this.#k, null, params, create ? JAIL_CREATE : JAIL_UPDATE, out);
+    run(this.#k);
+    return { error, errmsg: out.errmsg, jid: out.jid };
+  }
+
+  jailGet(params: JailParams): { error: Errno; errmsg: string; info: JailInfo | null } {
+    const out = { errmsg: "", info: null };
+    const error = jailGet(this.#k, null, params, 0, out);
+    return { error, ...out };
+  }
+
+  jailRemove(jid: Jid): Errno {
+    const error = jailRemove(this.#k, null, jid);
+    run(this.#k);
+    return error;
+  }
+
+  sysctl(name: string, value?: number): { error: Errno; old: string | number | null } {
+    const old = sysctlRead(this.#k, null, name);
+    const error = value === undefined ? OK : sysctlWrite(this.#k, null, name, value);
+    return { error, old };
+  }
+
+  /** A signal from outside, as root of the host sends it. False: there is no such process. */
+  kill(pid: Pid, signal: number): boolean {
+    const td = this.#k.procs.get(pid);
+    if (td === undefined) return false;
+    if (signal !== 0) psignal(this.#k, td, signal);
+    run(this.#k);
+    return true;
+  }
+
+  attach(thread: AttachThread, port: MessagePort): boolean {
+    const prison = this.#prison(thread.jid);
+    if (prison === undefined) return false;
+    const { ix, awaits, page, shape } = thread;
+    const kern = { ix, awaits, port, page: new GatePage(page, shape) };
+    this.#gate.threads[ix] = kern;
+    this.#bindings.attach(kern, prison);
+    return true;
+  }
+
+  detach(ix: number): void {
+    this.#bindings.detach(ix);
+    const thread = this.#gate.threads[ix];
+    (thread?.port as MessagePort | undefined)?.close();
+    this.#gate.threads[ix] = undefined;
+  }
+
+  abandon(pid: Pid): void {
+    this.#bindings.abandon(pid);
+  }
+
+  /** Move a clock that stands still, from one timeout that runs out to the next. */
+  advance(ms: number): void {
+    const k = this.#k;
+    const until = k.nowMs + ms;
+    for (let next = nextDeadline(k); next <= until; next = nextDeadline(k)) {
+      tick(k, next);
+      run(k);
+    }
+    tick(k, until);
+  }
+
+  /** Do the tables of this facility hold any object? */
+  busy(f: Facility): boolean {
+    return facilityBusy(this.#k, f);
+  }
+
+  stats(): KernelStats {
+    const k = this.#k;
+    return {
+      calls: this.#gate.calls,
+      rounds: this.#gate.sleeps,
+      processes: k.procs.size,
+      objects: { msg: k.msg?.table.live ?? 0, sem: k.sem?.live ?? 0, shm: k.shm?.table.live ?? 0 },
+      jails: [...k.prisons].map((prison) => this.#jailStats(prison)),
+      pageBytes: k.pages.lentBytes,
+    };
+  }
+
+  #jailStats(prison: Prison): JailStats {
+    let processes = 0;
+    for (const td of this.#k.procs.values()) if (td.p_ucred.cr_prison === prison) processes++;
+    const { calls, sleeps } = this.#bindings.counts.get(prison) ?? { calls: 0, sleeps: 0 };
+    return { jid: prison.pr_id, name: prison.pr_name, calls, sleeps, processes };
+  }
+
+  /** End all processes, then the thread's loop. */
+  shutdown(): void {
+    this.#bindings.killAll();
+    this.#stop();
+  }
+
+  #prison(jid: Jid): Prison | undefined {
+    for (const prison of this.#k.prisons) {
+      if (prison.pr_id === jid && prison.pr_state === 0) return prison;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * A jail's thread, run by piscina: one task is the life of the thread in its jail. It runs the
+ * processes of the jail as coroutines, or one process that owns the thread.
+ */
+import { expose } from "comlink";
+import { setTimeout } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { errnoName, OK, strerror } from "@jailyard/abi/errno";
+import { SYS_spawn } from "@jailyard/abi/syscall";
+import type { Pid } from "@jailyard/abi/types";
+import { putJson, RET0 } from "@jailyard/abi/wire";
+import { type Context, type Host, runAwaited, runBlocking } from "@jailyard/trap/crt";
+import { type Program, programOf } from "@jailyard/trap/program";
+import { UserGate } from "@jailyard/trap/user";
+import { UserProcess } from "@jailyard/trap/userprocess";
+import type { JailControl, JailEvent, JailTask, OwnStart, Start } from "./boot.ts";
+import { endpoint } from "./endpoint.ts";
+import { inodeOf } from "./inode.ts";
+import { resolvePackage } from "./resolve.ts";
+
+resolvePackage();
+
+/** The life of the thread: resolves once it is stopped and all stacks are gone. */
+export default async function jailThread(task: JailTask): Promise<void> {
+  const gate = new UserGate(task.gate);
+  const tell = (event: JailEvent): void => task.events.postMessage(event);
+  try {
+    if (task.own === undefined) await serveCoroutines(task, gate, tell);
+    else await runOwn(task, gate, tell, task.own);
+  } finally {
+    task.events.close();
+    task.gate.port.close();
+  }
+}
+
+function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start): Host {
+  return {
+    jail: task.jail,
+    stat: (path) => ({ dev: task.dev, ino: inodeOf(path) }),
+    print: (pid, text) => tell({ type: "line", pid, text }),
+    emit: (pid, record) => tell({ type: "record", pid, record }),
+    crashed: (pid, error) => tell({ type: "crashed", pid, error }),
+    startThread: (pid, child, arg, inheritance) =>
+      tell({ type: "thread", pid, child, arg, inheritance, start }),
+  };
+}
+
+/** The program of a module. @throws Error with the file's name in its message */
+async function load(module: string): Promise<Program> {
+  const url = module.startsWith("file:") ? module : pathToFileURL(module).href;
+  const loaded = (await import(url)) as { default?: unknown };
+  return programOf(loaded.default, url);
+}
+
+/** Ask the kernel for a process in `slot`. @returns its pid, or a sentence */
+async function spawn(gate: UserGate, u: UserProcess, request: unknown): Promise<Pid | string> {
+  u.frame.a[0] = putJson(u.frame.u8, request);
+  const error = await gate.callAsync(u.slot, SYS_spawn);
+  if (error === OK) return u.frame.a[RET0] as Pid;
+  return `no process: ${strerror(error)} (${errnoName(error)})`;
+}
+
+const credentials = ({ uid, gid, groups, comm }: Start): unknown => ({ uid, gid, groups, comm });
+
+async function serveCoroutines(
+  task: JailTask,
+  gate: UserGate,
+  tell: (event: JailEvent) => void,
+): Promise<void> {
+  let stop = (): void => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const running = new Set<Promise<void>>();
+  const control: JailControl = {
+    async start(start) {
+      const started = await startCoroutine(task, gate, tell, start);
+      if ("error" in started) return started;
+      running.add(started.done);
+      void started.done.then(() => running.delete(started.done));
+      return { pid: started.pid };
+    },
+    stop,
+  };
+  expose(control, endpoint(task.control));
+  await stopped;
+  await Promise.all(running);
+  while (gate.slotsInUse > 0) await setTimeout(1); // children unwind by themselves
+  task.control.close();
+}
+
+type Started =
+  | { readonly pid: Pid; readonly done: Promise<void> }
+  | { readonly error: string; readonly kind?: "awaited" | "blocking" };
+
+async function startCoroutine(
+  task: JailTask,
+  gate: UserGate,
+  tell: (event: JailEvent) => void,
+  start: Start,
+): Promise<Started> {
+  const program = await load(start.module).catch((error: Error) => error);
+  if (program instanceof Error) return { error: program.stack ?? program.message };
+  if (program.kind === "blocking") return { error: "", kind: "blocking" };
+  const slot = gate.takeSlot();
+  if (slot === -1) return { error: `the thread has ${task.gate.shape.slots} processes, its most` };
+  const u = new UserProcess(gate, slot);
+  const pid = await spawn(gate, u, credentials(start));
+  if (typeof pid === "string") {
+    gate.giveSlot(slot);
+    return { error: pid };
+  }
+  u.pid = pid;
+  u.comm = start.comm || program.name;
+  const cx: Context = { gate, host: hostOf(task, tell, start), program, args: start.args };
+  const done = runAwaited(cx, u, "default", start.arg).then(() => tell({ type: "unwound", pid }));
+  return { pid, done };
+}
+
+async function runOwn(
+  task: JailTask,
+  gate: UserGate,
+  tell: (event: JailEvent) => void,
+  own: OwnStart,
+): Promise<void> {
+  const program = await load(own.module).catch((error: Error) => error);
+  if (program instanceof Error) return tell({ type: "refused", text: program.message });
+  const u = new UserProcess(gate, gate.takeSlot());
+  u.frame.a[0] = putJson(u.frame.u8, own.fork ? { adopt: own.fork.pid } : credentials(own));
+  const error = gate.call(u.slot, SYS_spawn);
+  if (error !== OK) return tell({ type: "refused", text: `no process: ${strerror(error)}` });
+  u.pid = u.frame.a[RET0] as Pid;
+  u.comm = own.comm || program.name;
+  if (own.fork) u.adopt(own.fork.inheritance);
+  tell({ type: "started", pid: u.pid });
+  const cx: Context = { gate, host: hostOf(task, tell, own), program, args: own.args };
+  runBlocking(cx, u, own.fork?.child ?? "default", own.arg);
+  tell({ type: "unwound", pid: u.pid });
+}
+

@@ -1,0 +1,203 @@
+/** msgget(2), msgctl(2) and the listing of message queues, after sys/kern/sysv_msg.c. */
+import {
+  EEXIST,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOSPC,
+  ENOSYS,
+  EPERM,
+  type Errno,
+  OK,
+} from "@jailyard/abi/errno";
+import {
+  ACCESSPERMS,
+  IPC_CREAT,
+  IPC_EXCL,
+  IPC_M,
+  IPC_PRIVATE,
+  IPC_R,
+  IPC_RMID,
+  IPC_SET,
+  IPC_STAT,
+  OPENPERMS,
+} from "@jailyard/abi/ipc";
+import { type MsqidDs, msqidDs } from "@jailyard/abi/msg";
+import { MSG } from "@jailyard/abi/reason";
+import type { Ix, Key, Msqid } from "@jailyard/abi/types";
+import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
+import { privileged } from "./cred.ts";
+import { copyPerm, setPerm } from "./ipcpage.ts";
+import { ipcperm } from "./ipcperm.ts";
+import type { Kernel } from "./kernel.ts";
+import { shownKey } from "./model.ts";
+import {
+  type MsgPage,
+  msgPage,
+  msgPageBytes,
+  P_CBYTES,
+  P_LRPID,
+  P_LSPID,
+  P_QBYTES,
+  P_QNUM,
+  T_CTIME,
+  T_RTIME,
+  T_STIME,
+} from "./msgpage.ts";
+import { isDead, type MsgQueue, msgFind, msgFree, msgRemoveLocked } from "./msgq.ts";
+import { deny, type Thread } from "./thread.ts";
+
+const MSG_14 = MSG(14);
+const MSG_15 = MSG(15);
+const MSG_16_MSGMNI = MSG(16, "kern.ipc.msgmni");
+const MSG_16_RACCT = MSG(16, "rctl nmsgq");
+const MSG_19 = MSG(19);
+const MSG_20 = MSG(20);
+const MSG_23 = MSG(23);
+const MSG_25 = MSG(25);
+const MSG_29 = MSG(29);
+const MSG_30 = MSG(30);
+
+/** msgget(2). The id is td_retval. @returns OK, ENOSYS, EEXIST, EACCES, ENOENT, ENOSPC */
+export function msgget(k: Kernel, td: Thread, key: Key, msgflg: number): Errno {
+  const root = k.model.root(k, "msg", td.p_ucred);
+  if (root === null) return deny(td, ENOSYS, MSG_14);
+  if (key !== IPC_PRIVATE) {
+    const queue = k.msg.table.find(k.model.keySpace(k, "msg", td.p_ucred), key);
+    if (queue !== null) return msgOpen(k, td, queue, msgflg);
+    if ((msgflg & IPC_CREAT) === 0) return deny(td, ENOENT, MSG_15);
+  }
+  return msgCreate(k, td, key, msgflg);
+}
+
+function msgOpen(k: Kernel, td: Thread, queue: MsgQueue, msgflg: number): Errno {
+  const exclusive = IPC_CREAT | IPC_EXCL;
+  if ((msgflg & exclusive) === exclusive) return deny(td, EEXIST, MSG_14);
+  const error = ipcperm(td, queue.page, msgflg & OPENPERMS);
+  if (error === OK) td.td_retval = k.msg.table.idOf(queue);
+  return error;
+}
+
+function msgCreate(k: Kernel, td: Thread, key: Key, msgflg: number): Errno {
+  const { msgtql, msgmnb } = k.msginfo;
+  const ix = k.msg.table.lowestFree();
+  if (ix === -1) return deny(td, ENOSPC, MSG_16_MSGMNI);
+  if (k.racct !== null && !k.racct.add(td, "nmsgq", 1)) return deny(td, ENOSPC, MSG_16_RACCT);
+  const cred = td.p_ucred;
+  const page = msgPage(k.pages.take(msgPageBytes(msgtql, msgmnb)), msgtql, msgmnb);
+  const queue: MsgQueue = { ix, page, cred, space: k.model.keySpace(k, "msg", cred) };
+  k.msg.table.insert(queue, key, msgflg & ACCESSPERMS); // [MSG-17]
+  page.hdr[P_QBYTES] = msgmnb;
+  page.times[T_CTIME] = k.now;
+  k.hold(cred);
+  td.td_retval = k.msg.table.idOf(queue);
+  return OK;
+}
+
+/**
+ * msgctl(2). IPC_STAT fills `buf`, IPC_SET reads it; null stands for memory that is not mapped.
+ * @returns OK, EFAULT, ENOSYS, EINVAL, EACCES, EPERM
+ */
+export function msgctl(
+  k: Kernel,
+  td: Thread,
+  msqid: number,
+  cmd: number,
+  buf: MsqidDs | null,
+): Errno {
+  if (cmd === IPC_SET && buf === null) return deny(td, EFAULT, MSG_19);
+  const root = k.model.root(k, "msg", td.p_ucred);
+  if (root === null) return deny(td, ENOSYS, MSG_20);
+  const queue = msgFind(k, root, msqid);
+  if (queue === null) return deny(td, EINVAL, MSG_20);
+  td.td_retval = 0;
+  mtxLock(queue.page.mtx, 0, k.self);
+  const error = msgctlLocked(k, td, queue, cmd, buf);
+  mtxUnlock(queue.page.mtx, 0);
+  if (cmd === IPC_RMID && error === OK) msgFree(k, queue);
+  return error;
+}
+
+function msgctlLocked(
+  k: Kernel,
+  td: Thread,
+  queue: MsgQueue,
+  cmd: number,
+  buf: MsqidDs | null,
+): Errno {
+  switch (cmd) {
+    case IPC_RMID:
+      return msgRmid(k, td, queue);
+    case IPC_SET:
+      return msgSet(k, td, queue.page, buf!);
+    case IPC_STAT:
+      return msgStat(k, td, queue, buf);
+    default:
+      return deny(td, EINVAL, MSG_30);
+  }
+}
+
+function msgRmid(k: Kernel, td: Thread, queue: MsgQueue): Errno {
+  const error = ipcperm(td, queue.page, IPC_M);
+  if (error === OK) msgRemoveLocked(k, queue);
+  return error;
+}
+
+/**
+ * More bytes than now ask for privilege, and msgmnb is the most even so. Nobody is woken: senders
+ * that fit by now notice at their next look. [MSG-23] to [MSG-26]
+ */
+function msgSet(k: Kernel, td: Thread, page: MsgPage, buf: MsqidDs): Errno {
+  const { msgmnb } = k.msginfo;
+  const error = ipcperm(td, page, IPC_M);
+  if (error !== OK) return error;
+  const asked = buf.msg_qbytes < 0 ? Number.POSITIVE_INFINITY : buf.msg_qbytes; // unsigned long
+  if (asked > page.hdr[P_QBYTES] && !privileged(td.p_ucred)) return deny(td, EPERM, MSG_23);
+  if (asked === 0) return deny(td, EINVAL, MSG_25);
+  setPerm(page, buf.msg_perm);
+  page.hdr[P_QBYTES] = Math.min(asked, msgmnb);
+  page.times[T_CTIME] = k.now;
+  return OK;
+}
+
+function msgStat(k: Kernel, td: Thread, queue: MsgQueue, buf: MsqidDs | null): Errno {
+  const error = ipcperm(td, queue.page, IPC_R);
+  if (error !== OK) return error;
+  if (buf === null) return deny(td, EFAULT, MSG_29);
+  copyMsqid(k, td, queue, buf);
+  return OK;
+}
+
+function copyMsqid(k: Kernel, td: Thread, queue: MsgQueue, out: MsqidDs): void {
+  const { hdr, times } = queue.page;
+  copyPerm(queue.page, shownKey(k, td.p_ucred, queue), out.msg_perm);
+  out.msg_cbytes = hdr[P_CBYTES];
+  out.msg_qnum = hdr[P_QNUM];
+  out.msg_qbytes = hdr[P_QBYTES];
+  out.msg_lspid = hdr[P_LSPID];
+  out.msg_lrpid = hdr[P_LRPID];
+  out.msg_stime = times[T_STIME];
+  out.msg_rtime = times[T_RTIME];
+  out.msg_ctime = times[T_CTIME];
+}
+
+/** A row of kern.ipc.msqids that is not all zero. */
+export interface MsgRow {
+  readonly ix: Ix;
+  readonly id: Msqid;
+  readonly ds: MsqidDs;
+}
+
+/** kern.ipc.msqids for this reader: the rows that are in use and visible, by index. [MSG-70] */
+export function msgList(k: Kernel, td: Thread): MsgRow[] {
+  const root = k.model.root(k, "msg", td.p_ucred);
+  if (root === null) return [];
+  const rows: MsgRow[] = [];
+  for (const queue of k.msg.table.slots) {
+    if (queue === null || isDead(queue) || !k.model.visible(k, "msg", root, queue)) continue;
+    const ds = msqidDs();
+    copyMsqid(k, td, queue, ds);
+    rows.push({ ix: queue.ix, id: k.msg.table.idOf(queue) as Msqid, ds });
+  }
+  return rows;
+}

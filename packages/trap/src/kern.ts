@@ -1,0 +1,163 @@
+/**
+ * The kernel's side of the gate: find calls, answer them, sleep. What a call means is the
+ * dispatcher's; how the kernel's worker reads its mail is the host's.
+ */
+import type { Errno } from "@jailyard/abi/errno";
+import type { Reason } from "@jailyard/abi/reason";
+import { spinWhile } from "@jailyard/memory/futex";
+import {
+  BELL_ASLEEP,
+  BELL_MAIL,
+  BELL_READY,
+  BELL_SUMMARY,
+  ERRNO,
+  type GatePage,
+  KILLED,
+  MORE,
+  NUDGE,
+  REASON,
+  RETURNED,
+  ringThread,
+  SIGS,
+  STATE,
+  SUMMARY_WORDS,
+  SYSNO,
+  WAITER,
+} from "./gate.ts";
+
+/** Where the large part of an answer is posted. */
+export interface Post {
+  postMessage(message: unknown): void;
+}
+
+/** One thread as the kernel knows it. */
+export interface KernThread {
+  readonly ix: number;
+  readonly page: GatePage;
+  readonly port: Post;
+  /** True if its processes are coroutines that await; false if it blocks in its one call. */
+  readonly awaits: boolean;
+}
+
+export type Dispatch = (thread: KernThread, slot: number, sysno: number) => void;
+
+const SPIN_MIN = 20;
+const SPIN_MAX = 2000;
+
+export class KernelGate {
+  readonly bell: Int32Array;
+  readonly threads: (KernThread | undefined)[] = [];
+  #spins = SPIN_MAX;
+  /** Calls taken since boot, and rounds that ended in sleep. */
+  calls = 0;
+  sleeps = 0;
+
+  constructor(bell: SharedArrayBuffer) {
+    this.bell = new Int32Array(bell);
+  }
+
+  /** Take every call that is there. @returns how many */
+  drain(dispatch: Dispatch): number {
+    const { bell } = this;
+    let taken = 0;
+    for (let s = 0; s < SUMMARY_WORDS; s++) {
+      if (Atomics.load(bell, BELL_SUMMARY + s) === 0) continue;
+      let summary = Atomics.exchange(bell, BELL_SUMMARY + s, 0);
+      for (; summary !== 0; summary &= summary - 1) {
+        taken += this.#drainWord(s * 32 + lowestBit(summary), dispatch);
+      }
+    }
+    this.calls += taken;
+    return taken;
+  }
+
+  #drainWord(word: number, dispatch: Dispatch): number {
+    let taken = 0;
+    let ready = Atomics.exchange(this.bell, BELL_READY + word, 0);
+    for (; ready !== 0; ready &= ready - 1) {
+      const thread = this.threads[word * 32 + lowestBit(ready)];
+      if (thread !== undefined) taken += drainThread(thread, dispatch);
+    }
+    return taken;
+  }
+
+  /** True once for each ring of ringKernel. */
+  takeMail(): boolean {
+    return (
+      Atomics.load(this.bell, BELL_MAIL) === 1 && Atomics.exchange(this.bell, BELL_MAIL, 0) === 1
+    );
+  }
+
+  /** Wait until there is a call or mail, or for `ms`. Spins first, as long as that pays. */
+  sleep(ms: number): void {
+    const { bell } = this;
+    for (let i = 0; i < this.#spins; i += SPIN_MIN) {
+      if (this.#hasWork()) {
+        this.#spins = Math.min(SPIN_MAX, this.#spins * 2);
+        return;
+      }
+      spinWhile(bell, BELL_SUMMARY, 0, SPIN_MIN);
+    }
+    this.#spins = Math.max(SPIN_MIN, this.#spins >> 1);
+    this.sleeps++;
+    Atomics.store(bell, BELL_ASLEEP, 1);
+    if (!this.#hasWork()) Atomics.wait(bell, BELL_ASLEEP, 1, ms);
+    Atomics.store(bell, BELL_ASLEEP, 0);
+  }
+
+  #hasWork(): boolean {
+    if (Atomics.load(this.bell, BELL_MAIL) !== 0) return true;
+    for (let s = 0; s < SUMMARY_WORDS; s++) {
+      if (Atomics.load(this.bell, BELL_SUMMARY + s) !== 0) return true;
+    }
+    return false;
+  }
+}
+
+const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits);
+
+function drainThread(thread: KernThread, dispatch: Dispatch): number {
+  const { calls, words, shape } = thread.page;
+  let taken = 0;
+  for (let slot = calls.take(); slot !== -1; slot = calls.take()) {
+    if (slot >= shape.slots) continue; // a thread that scribbles hurts only itself
+    dispatch(thread, slot, words[thread.page.row(slot) + SYSNO]);
+    taken++;
+  }
+  return taken;
+}
+
+/** Answer the call of a slot. `bulk` is posted first, so that it is there when the answer is. */
+export function answer(
+  thread: KernThread,
+  slot: number,
+  error: Errno,
+  reason: Reason,
+  bulk: unknown,
+): void {
+  const { page } = thread;
+  const { words } = page;
+  const row = page.row(slot);
+  words[row + ERRNO] = error;
+  words[row + REASON] = reason;
+  words[row + MORE] = bulk === undefined ? 0 : 1;
+  if (bulk !== undefined) thread.port.postMessage({ slot, bulk });
+  Atomics.store(words, row + STATE, RETURNED);
+  if (!thread.awaits) {
+    if (Atomics.load(words, row + WAITER) === 1) Atomics.notify(words, row + STATE, 1);
+    return;
+  }
+  page.answers.put(slot);
+  ringThread(page.head);
+}
+
+/** A caught signal, or the end of the process, while it makes no call. */
+export function nudge(thread: KernThread, slot: number, what: { sigs?: number; killed?: number }): void {
+  const { page } = thread;
+  const row = page.row(slot);
+  const before = Atomics.or(page.words, row + SIGS, what.sigs ?? 0);
+  if (what.killed !== undefined) Atomics.store(page.words, row + KILLED, what.killed);
+  else if (before !== 0) return; // it has not looked yet
+  if (thread.awaits) page.answers.put(slot | NUDGE);
+  ringThread(page.head);
+}

@@ -1,0 +1,386 @@
+/**
+ * libc: each call as two halves, arguments into the frame and results out of it. Awaited and
+ * blocking calls are bound from the same table; between the halves lies the gate.
+ */
+import { EDEAD, type Errno, OK } from "@jailyard/abi/errno";
+import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
+import { msqidDs } from "@jailyard/abi/msg";
+import type { Reason } from "@jailyard/abi/reason";
+import { GETALL, SEM_STAT, type Sembuf, SETALL, SETVAL, semidDs } from "@jailyard/abi/sem";
+import { shmidDs, SHM_RDONLY } from "@jailyard/abi/shm";
+import * as sys from "@jailyard/abi/syscall";
+import { SysError } from "@jailyard/abi/syserror";
+import { type Addr, FACILITIES, type Facility, type Shmid } from "@jailyard/abi/types";
+import { getJson, getMsqid, getSemid, getShmid, MSG_TEXT_BYTE, PTR_DATA, PTR_UNMAPPED, putJson, putMsqid, putSemid, putShmid, putSops, RET0, RET1 } from "@jailyard/abi/wire";
+import { int, list, record, signalNumber, size, text, whole } from "./arguments.ts";
+import { Attachment } from "./attachment.ts";
+import { REASON } from "./gate.ts";
+import type { Mode, WaitResult } from "./process.ts";
+import type { UserProcess } from "./userprocess.ts";
+import { ProcessEnded } from "./unwind.ts";
+import { UNMAPPED } from "./unmapped.ts";
+
+/** A call: `enter` writes the frame and may refuse with a TypeError; `leave` reads the result. */
+interface Def {
+  readonly sysno: number;
+  /** For messages; the number's name if absent. */
+  enter(u: UserProcess, args: readonly unknown[]): void;
+  leave(u: UserProcess, args: readonly unknown[]): unknown;
+}
+
+const none = (): undefined => undefined;
+const ret0 = ({ frame }: UserProcess): number => frame.a[RET0];
+const posted = (u: UserProcess): unknown => u.gate.bulk(u.slot);
+
+const encoder = new TextEncoder();
+
+function json(u: UserProcess, value: unknown, what: string): void {
+  const bytes = putJson(u.frame.u8, value);
+  if (bytes < 0) throw new TypeError(`${what} is longer than ${u.frame.u8.length} bytes`);
+  u.frame.a[0] = bytes;
+}
+
+/** A call whose arguments are all ints. */
+function ints(sysno: number, names: readonly string[], leave: Def["leave"]): Def {
+  return {
+    sysno,
+    enter({ frame }, args) {
+      for (let i = 0; i < names.length; i++) frame.a[i] = int(args[i], names[i]);
+    },
+    leave,
+  };
+}
+
+/** What IPC_SET takes; missing members are 0, as in a zeroed structure. */
+function perm(value: Record<string, unknown>): { uid: number; gid: number; mode: number } {
+  const field = (name: string) => int(value[name] ?? 0, name);
+  return { uid: field("uid"), gid: field("gid"), mode: field("mode") };
+}
+
+const semget: Def = ints(sys.SYS_semget, ["key", "nsems", "semflg"], ret0);
+
+const semop: Def = {
+  sysno: sys.SYS_semop,
+  enter({ frame }, [semid, sops, nsops]) {
+    const { a } = frame;
+    a[0] = int(semid, "semid");
+    a[1] = sops === UNMAPPED ? PTR_UNMAPPED : PTR_DATA;
+    if (sops === UNMAPPED) a[2] = size(nsops ?? 1, "nsops");
+    else {
+      const vector = list(sops, "sops") as readonly Sembuf[];
+      checkSops(vector);
+      putSops(frame.i16, vector);
+      a[2] = vector.length;
+    }
+  },
+  leave: none,
+};
+
+function checkSops(sops: readonly Sembuf[]): void {
+  for (let i = 0; i < sops.length; i++) {
+    const sop = sops[i];
+    if (!Array.isArray(sop)) list(sop, `sops[${i}]`);
+    if (!Number.isInteger(sop[0])) whole(sop[0], `sops[${i}] sem_num`);
+    if (!Number.isInteger(sop[1])) whole(sop[1], `sops[${i}] sem_op`);
+    if (sop[2] !== undefined && !Number.isInteger(sop[2])) whole(sop[2], `sops[${i}] sem_flg`);
+  }
+}
+
+const semctl: Def = {
+  sysno: sys.SYS_semctl,
+  enter({ frame }, [semid, semnum, cmd, arg]) {
+    const { a } = frame;
+    a[0] = int(semid, "semid");
+    a[1] = int(semnum, "semnum");
+    a[2] = int(cmd, "cmd");
+    a[3] = arg === UNMAPPED ? PTR_UNMAPPED : PTR_DATA;
+    a[4] = 0;
+    if (arg !== UNMAPPED) semctlArgument(frame.f64, frame.u16, a, arg);
+  },
+  leave(u, [, , cmd]) {
+    const { frame } = u;
+    if (cmd === IPC_STAT) return getSemid(frame.f64, semidDs());
+    if (cmd === SEM_STAT) return { ...getSemid(frame.f64, semidDs()), id: frame.a[RET0] };
+    if (cmd === GETALL) return [...frame.u16.subarray(0, frame.a[RET1])];
+    return frame.a[RET0];
+  },
+};
+
+function semctlArgument(f64: Float64Array, u16: Uint16Array, a: Float64Array, arg: unknown): void {
+  const cmd = a[2];
+  if (cmd === SETVAL) a[4] = int(arg, "arg.val");
+  else if (cmd === SETALL) {
+    const values = list(arg, "arg.array");
+    values.forEach((value, i) => whole(value, `arg.array[${i}]`));
+    a[4] = Math.min(values.length, u16.length);
+    u16.set(values.slice(0, u16.length) as number[]);
+  } else if (cmd === IPC_SET) {
+    const ds = semidDs();
+    Object.assign(ds.sem_perm, perm(record(arg, "arg.buf")));
+    putSemid(f64, ds);
+  }
+}
+
+const shmget: Def = {
+  sysno: sys.SYS_shmget,
+  enter({ frame: { a } }, [key, bytes, shmflg]) {
+    a[0] = int(key, "key");
+    a[1] = size(bytes, "size");
+    a[2] = int(shmflg, "shmflg");
+  },
+  leave: ret0,
+};
+
+const shmat: Def = {
+  sysno: sys.SYS_shmat,
+  enter({ frame: { a } }, [shmid, addr, shmflg]) {
+    a[0] = int(shmid, "shmid");
+    a[1] = size(addr ?? 0, "addr");
+    a[2] = int(shmflg ?? 0, "shmflg");
+  },
+  leave(u, [shmid, , shmflg]) {
+    const buffer = posted(u) as SharedArrayBuffer;
+    const readOnly = ((shmflg as number) & SHM_RDONLY) !== 0;
+    const addr = u.frame.a[RET0] as Addr;
+    const at = new Attachment(addr, shmid as Shmid, buffer.byteLength, readOnly, buffer);
+    u.attach(at, buffer);
+    return at;
+  },
+};
+
+const addrOf = (at: unknown): number =>
+  at instanceof Attachment ? at.addr : size(at, "addr");
+
+const shmdt: Def = {
+  sysno: sys.SYS_shmdt,
+  enter({ frame: { a } }, [at]) {
+    a[0] = addrOf(at);
+  },
+  leave(u, [at]) {
+    u.detach(addrOf(at));
+  },
+};
+
+const shmctl: Def = {
+  sysno: sys.SYS_shmctl,
+  enter({ frame: { a, f64 } }, [shmid, cmd, buf]) {
+    a[0] = int(shmid, "shmid");
+    a[1] = int(cmd, "cmd");
+    a[2] = buf === UNMAPPED ? PTR_UNMAPPED : PTR_DATA;
+    if (cmd !== IPC_SET || buf === UNMAPPED) return;
+    const ds = shmidDs();
+    Object.assign(ds.shm_perm, perm(record(buf, "buf")));
+    putShmid(f64, ds);
+  },
+  leave: ({ frame }, [, cmd]) =>
+    cmd === IPC_STAT ? getShmid(frame.f64, shmidDs()) : frame.a[RET0],
+};
+
+const msgsnd: Def = {
+  sysno: sys.SYS_msgsnd,
+  enter({ frame: { a, f64, u8 } }, [msqid, msg, msgflg, msgsz]) {
+    a[0] = int(msqid, "msqid");
+    a[1] = msg === UNMAPPED ? PTR_UNMAPPED : PTR_DATA;
+    a[3] = int(msgflg ?? 0, "msgflg");
+    if (msg === UNMAPPED) {
+      a[2] = size(msgsz ?? 0, "msgsz");
+      return;
+    }
+    const { mtype, mtext } = record(msg, "msg");
+    f64[0] = whole(mtype, "mtype");
+    const bytes = typeof mtext === "string" ? encoder.encode(mtext) : mtext;
+    if (!(bytes instanceof Uint8Array)) throw new TypeError("mtext must be a string or Uint8Array");
+    a[2] = size(msgsz ?? bytes.length, "msgsz");
+    const room = u8.length - MSG_TEXT_BYTE; // a longer text exceeds msgmnb: EINVAL before it is read
+    u8.set(bytes.length > room ? bytes.subarray(0, room) : bytes, MSG_TEXT_BYTE);
+  },
+  leave: none,
+};
+
+const msgrcv: Def = {
+  sysno: sys.SYS_msgrcv,
+  enter({ frame: { a } }, [msqid, msgsz, msgtyp, msgflg, into]) {
+    a[0] = int(msqid, "msqid");
+    a[1] = into === UNMAPPED ? PTR_UNMAPPED : PTR_DATA;
+    a[2] = size(msgsz, "msgsz");
+    a[3] = whole(msgtyp ?? 0, "msgtyp");
+    a[4] = int(msgflg ?? 0, "msgflg");
+  },
+  leave: ({ frame: { a, f64, u8 } }) => ({
+    mtype: f64[0],
+    mtext: u8.slice(MSG_TEXT_BYTE, MSG_TEXT_BYTE + a[RET0]),
+  }),
+};
+
+const msgctl: Def = {
+  sysno: sys.SYS_msgctl,
+  enter({ frame: { a, f64 } }, [msqid, cmd, buf]) {
+    a[0] = int(msqid, "msqid");
+    a[1] = int(cmd, "cmd");
+    a[2] = buf === UNMAPPED ? PTR_UNMAPPED : PTR_DATA;
+    if (cmd !== IPC_SET || buf === UNMAPPED) return;
+    const ds = msqidDs();
+    const fields = record(buf, "buf");
+    Object.assign(ds.msg_perm, perm(fields));
+    ds.msg_qbytes = size(fields.msg_qbytes ?? 0, "msg_qbytes");
+    putMsqid(f64, ds);
+  },
+  leave: ({ frame }, [, cmd]) =>
+    cmd === IPC_STAT ? getMsqid(frame.f64, msqidDs()) : frame.a[RET0],
+};
+
+const wait: Def = {
+  sysno: sys.SYS_wait4,
+  enter({ frame: { a } }, [pid, options]) {
+    a[0] = int(pid ?? -1, "pid");
+    a[1] = int(options ?? 0, "options");
+  },
+  leave({ frame: { a } }): WaitResult | null {
+    const pid = a[RET0] as WaitResult["pid"];
+    const xstat = a[RET1];
+    if (pid === 0) return null;
+    const signal = xstat & 0x7f;
+    return signal === 0
+      ? { pid, status: xstat >> 8, signal: null }
+      : { pid, status: null, signal };
+  },
+};
+
+const kill: Def = {
+  sysno: sys.SYS_kill,
+  enter({ frame: { a } }, [pid, signal]) {
+    a[0] = int(pid, "pid");
+    a[1] = signalNumber(signal);
+  },
+  leave: none,
+};
+
+const setcred: Def = {
+  sysno: sys.SYS_setcred,
+  enter(u, [uid, gid, groups]) {
+    const list_ = list(groups ?? [], "groups").map((g) => int(g, "groups"));
+    json(u, { uid: int(uid, "uid"), gid: int(gid, "gid"), groups: list_ }, "credentials");
+  },
+  leave: none,
+};
+
+/** A call with one argument in JSON. */
+function withJson(sysno: number, arg: (args: readonly unknown[]) => unknown, leave: Def["leave"]): Def {
+  return {
+    sysno,
+    enter: (u, args) => json(u, arg(args), "the argument"),
+    leave,
+  };
+}
+
+function jailCall(sysno: number, leave: Def["leave"]): Def {
+  return {
+    sysno,
+    enter(u, [params, flags]) {
+      json(u, record(params, "parameters"), "the parameters");
+      u.frame.a[1] = int(flags ?? 0, "flags");
+    },
+    leave,
+  };
+}
+
+const sysctl: Def = withJson(
+  sys.SYS_sysctl,
+  ([name, value]) => ({
+    name: text(name, "name"),
+    ...(value === undefined ? {} : { value: whole(value, "value") }),
+  }),
+  posted,
+);
+
+const ipcs: Def = {
+  sysno: sys.SYS_ipcs,
+  enter({ frame }, [which]) {
+    const f = FACILITIES.indexOf(which as Facility);
+    if (f === -1) throw new TypeError(`no facility ${String(which)}: msg, sem or shm`);
+    frame.a[0] = f;
+  },
+  leave: posted,
+};
+
+/** Every call of process.ts that goes straight through the gate. */
+export const DEFS: Readonly<Record<string, Def>> = {
+  getpid: ints(sys.SYS_getpid, [], ret0),
+  getppid: ints(sys.SYS_getppid, [], ret0),
+  getcred: ints(sys.SYS_getcred, [], posted),
+  setcred,
+  kill,
+  wait,
+  semget,
+  semop,
+  semctl,
+  shmget,
+  shmat,
+  shmdt,
+  shmctl,
+  msgget: ints(sys.SYS_msgget, ["key", "msgflg"], ret0),
+  msgsnd,
+  msgrcv,
+  msgctl,
+  ipcs,
+  jail_set: jailCall(sys.SYS_jail_set, ret0),
+  jail_get: jailCall(sys.SYS_jail_get, posted),
+  jail_attach: ints(sys.SYS_jail_attach, ["jid"], none),
+  jail_remove: ints(sys.SYS_jail_remove, ["jid"], none),
+  kldload: withJson(sys.SYS_kldload, ([file]) => text(file, "file"), ret0),
+  kldunload: withJson(sys.SYS_kldunload, ([file]) => text(file, "file"), none),
+  kldstat: ints(sys.SYS_kldstat, [], posted),
+  sysctl,
+  sysctlnames: ints(sys.SYS_sysctlnames, [], posted),
+};
+
+/** The result of a call that is over. @throws SysError, or ProcessEnded if the process has */
+export function settle(
+  u: UserProcess,
+  name: string,
+  error: Errno,
+  def: Pick<Def, "leave">,
+  args: readonly unknown[],
+): unknown {
+  u.calling = false;
+  if (error === OK) {
+    const value = def.leave(u, args);
+    u.handleSignals();
+    return value;
+  }
+  if (error === EDEAD || u.gate.killed(u.slot) !== 0) throw new ProcessEnded();
+  const { page } = u.gate;
+  const reason = page.words[page.row(u.slot) + REASON] as Reason;
+  const bytes = u.frame.a[RET1];
+  const errmsg = bytes > 0 ? (getJson(u.frame.u8, bytes) as string) : "";
+  u.handleSignals();
+  throw new SysError(name, error, reason, errmsg);
+}
+
+/** Bind the table to a process. */
+export function bindCalls(u: UserProcess, mode: Mode): Record<string, unknown> {
+  const calls: Record<string, unknown> = {};
+  for (const [name, def] of Object.entries(DEFS)) {
+    calls[name] = mode === "blocking" ? bindBlocking(u, name, def) : bindAwaited(u, name, def);
+  }
+  return calls;
+}
+
+function bindBlocking(u: UserProcess, name: string, def: Def): (...args: unknown[]) => unknown {
+  return (...args) => {
+    u.begin(name);
+    def.enter(u, args);
+    u.calling = true;
+    return settle(u, name, u.gate.call(u.slot, def.sysno), def, args);
+  };
+}
+
+function bindAwaited(u: UserProcess, name: string, def: Def): (...args: unknown[]) => unknown {
+  return async (...args) => {
+    u.begin(name);
+    def.enter(u, args);
+    u.calling = true;
+    return settle(u, name, await u.gate.callAsync(u.slot, def.sysno), def, args);
+  };
+}
+

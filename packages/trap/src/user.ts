@@ -1,0 +1,296 @@
+/**
+ * A thread's side of the gate: make calls, blocking or awaited, for the processes of the thread.
+ *
+ * A blocking call spins, then sleeps on its slot's STATE. Awaited calls of all coroutines share one
+ * pump, which takes answers from the ring: it spins while answers keep coming, then sleeps on the
+ * DOORBELL. If the event loop has nothing else to do the thread sleeps in Atomics.wait, which
+ * wakes in microseconds; else in Atomics.waitAsync, which lets timers and I/O run.
+ */
+import { EDEAD, type Errno } from "@jailyard/abi/errno";
+import type { Frame } from "@jailyard/abi/wire";
+import { spinWhile } from "@jailyard/memory/futex";
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import {
+  BELL_READY,
+  BELL_SUMMARY,
+  CALLED,
+  DOORBELL,
+  ERRNO,
+  GatePage,
+  type GateShape,
+  IDLE,
+  KILLED,
+  MORE,
+  NUDGE,
+  RETURNED,
+  SIGS,
+  STATE,
+  SYSNO,
+  WAITER,
+  WAITING,
+  wakeKernel,
+} from "./gate.ts";
+
+/** What a thread needs to reach the kernel. */
+export interface GateBoot {
+  readonly bell: SharedArrayBuffer;
+  readonly page: SharedArrayBuffer;
+  readonly shape: GateShape;
+  /** Index of the thread at the gate. */
+  readonly thread: number;
+  /** Where the large parts of answers come. */
+  readonly port: MessagePort;
+}
+
+const SPIN_MIN = 50;
+const SPIN_MAX = 4000;
+
+export class UserGate {
+  readonly page: GatePage;
+  readonly #bell: Int32Array;
+  readonly #port: MessagePort;
+  readonly #word: number;
+  readonly #bit: number;
+  readonly #bulk = new Map<number, unknown>();
+  readonly #freeSlots: number[];
+  readonly #resolvers: (((error: Errno) => void) | undefined)[] = [];
+  /** Called for a slot that was nudged while it made no call. */
+  readonly #nudged: (((what: number) => void) | undefined)[] = [];
+  #waiting = 0;
+  #pumping = false;
+  #spins = SPIN_MAX;
+  /** Local timers: deadline in performance.now() milliseconds. */
+  readonly #timers = new Map<() => void, number>();
+
+  constructor(boot: GateBoot) {
+    this.page = new GatePage(boot.page, boot.shape);
+    this.#bell = new Int32Array(boot.bell);
+    this.#port = boot.port;
+    this.#word = boot.thread >> 5;
+    this.#bit = 1 << (boot.thread & 31);
+    this.#freeSlots = Array.from({ length: boot.shape.slots }, (_, i) => boot.shape.slots - 1 - i);
+  }
+
+  /** A slot for a new process; -1 if the thread has as many as it can. */
+  takeSlot(): number {
+    const slot = this.#freeSlots.pop() ?? -1;
+    if (slot === -1) return -1;
+    const row = this.page.row(slot);
+    this.page.words.fill(0, row + STATE, row + MORE + 1);
+    return slot;
+  }
+
+  giveSlot(slot: number): void {
+    this.#nudged[slot] = undefined;
+    this.#freeSlots.push(slot);
+  }
+
+  get slotsInUse(): number {
+    return this.page.shape.slots - this.#freeSlots.length;
+  }
+
+  frame(slot: number): Frame {
+    return this.page.frame(slot);
+  }
+
+  onNudge(slot: number, handler: (what: number) => void): void {
+    this.#nudged[slot] = handler;
+  }
+
+  /** Caught signals that have not been handled, as a mask; they are taken. */
+  takeSignals(slot: number): number {
+    const at = this.page.row(slot) + SIGS;
+    return this.page.words[at] === 0 ? 0 : Atomics.exchange(this.page.words, at, 0);
+  }
+
+  /** The signal or reason that ended the process; 0 while it lives. */
+  killed(slot: number): number {
+    return this.page.words[this.page.row(slot) + KILLED];
+  }
+
+  #post(slot: number, sysno: number): boolean {
+    const { words } = this.page;
+    const row = this.page.row(slot);
+    if (words[row + KILLED] !== 0) return false;
+    words[row + SYSNO] = sysno;
+    Atomics.store(words, row + STATE, CALLED);
+    this.page.calls.put(slot);
+    Atomics.or(this.#bell, BELL_READY + this.#word, this.#bit);
+    Atomics.or(this.#bell, BELL_SUMMARY + (this.#word >> 5), 1 << (this.#word & 31));
+    wakeKernel(this.#bell);
+    return true;
+  }
+
+  /** Make the call that the slot's frame holds, and block until it is over. */
+  call(slot: number, sysno: number): Errno {
+    if (!this.#post(slot, sysno)) return EDEAD;
+    const { words } = this.page;
+    const at = this.page.row(slot) + STATE;
+    if (!spinWhile(words, at, CALLED, this.#spins)) this.#block(slot, at);
+    else this.#spins = Math.min(SPIN_MAX, this.#spins * 2);
+    words[at] = IDLE;
+    return words[this.page.row(slot) + ERRNO] as Errno;
+  }
+
+  #block(slot: number, at: number): void {
+    const { words } = this.page;
+    this.#spins = Math.max(SPIN_MIN, this.#spins >> 1);
+    const waiter = this.page.row(slot) + WAITER;
+    Atomics.store(words, waiter, 1);
+    while (Atomics.load(words, at) !== RETURNED) Atomics.wait(words, at, CALLED);
+    Atomics.store(words, waiter, 0);
+  }
+
+  /** The same for a coroutine. The promise is never rejected. */
+  callAsync(slot: number, sysno: number): Promise<Errno> {
+    if (!this.#post(slot, sysno)) return Promise.resolve(EDEAD);
+    this.#waiting++;
+    this.#startPump();
+    return new Promise((resolve) => {
+      this.#resolvers[slot] = resolve;
+    });
+  }
+
+  /** The posted part of the answer to the slot's last call; undefined if there is none. */
+  bulk(slot: number): unknown {
+    if (this.page.words[this.page.row(slot) + MORE] === 0) return undefined;
+    while (!this.#bulk.has(slot)) {
+      const received = receiveMessageOnPort(this.#port) as { message: BulkMessage } | undefined;
+      if (received === undefined) throw new Error(`slot ${slot}: the posted answer is missing`);
+      this.#bulk.set(received.message.slot, received.message.bulk);
+    }
+    const bulk = this.#bulk.get(slot);
+    this.#bulk.delete(slot);
+    return bulk;
+  }
+
+  /**
+   * Sleep for `ms` in a coroutine. @returns what ends the sleep early
+   */
+  startTimer(ms: number, done: () => void): () => void {
+    this.#timers.set(done, ms === Number.POSITIVE_INFINITY ? ms : performance.now() + ms);
+    this.#waiting++;
+    this.#startPump();
+    return () => this.#fire(done);
+  }
+
+  #fire(done: () => void): void {
+    if (!this.#timers.delete(done)) return;
+    this.#waiting--;
+    done();
+  }
+
+  /** Block the thread for `ms`, or until it is rung. For a process that owns its thread. */
+  block(ms: number, stop: () => boolean): void {
+    const { head } = this.page;
+    const until = performance.now() + ms;
+    Atomics.store(head, WAITING, 1);
+    for (;;) {
+      const seen = Atomics.load(head, DOORBELL);
+      const left = until - performance.now();
+      if (stop() || left <= 0) break;
+      Atomics.wait(head, DOORBELL, seen, left);
+    }
+    Atomics.store(head, WAITING, 0);
+  }
+
+  #startPump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    setImmediate(this.#pump);
+  }
+
+  readonly #pump = (): void => {
+    let busy = this.#takeAnswers();
+    if (!busy && this.#waiting > 0) busy = this.#spin();
+    if (this.#waiting === 0) this.#pumping = false;
+    else if (busy) setImmediate(this.#pump);
+    else this.#idle();
+  };
+
+  #takeAnswers(): boolean {
+    const { answers } = this.page;
+    let any = this.#runTimers();
+    for (let entry = answers.take(); entry !== -1; entry = answers.take()) {
+      any = true;
+      if ((entry & NUDGE) === 0) this.#resolve(entry);
+      else this.#nudged[entry & ~NUDGE]?.(entry);
+    }
+    return any;
+  }
+
+  #resolve(slot: number): void {
+    const { words } = this.page;
+    const row = this.page.row(slot);
+    words[row + STATE] = IDLE;
+    this.#waiting--;
+    const resolve = this.#resolvers[slot];
+    this.#resolvers[slot] = undefined;
+    resolve?.(words[row + ERRNO] as Errno);
+  }
+
+  #runTimers(): boolean {
+    if (this.#timers.size === 0) return false;
+    const now = performance.now();
+    let any = false;
+    for (const [done, deadline] of this.#timers) {
+      if (deadline > now) continue;
+      this.#fire(done);
+      any = true;
+    }
+    return any;
+  }
+
+  #spin(): boolean {
+    const { answers } = this.page;
+    for (let i = 0; i < this.#spins; i++) {
+      if (!answers.empty) {
+        this.#spins = Math.min(SPIN_MAX, this.#spins * 2);
+        return this.#takeAnswers();
+      }
+    }
+    this.#spins = Math.max(SPIN_MIN, this.#spins >> 1);
+    return false;
+  }
+
+  /** Nothing to do: sleep until rung, or until the next timer. */
+  #idle(): void {
+    const { head, answers } = this.page;
+    const seen = Atomics.load(head, DOORBELL);
+    Atomics.store(head, WAITING, 1);
+    if (!answers.empty) return this.#awake();
+    const ms = this.#untilTimer();
+    if (loopIsIdle()) {
+      Atomics.wait(head, DOORBELL, seen, ms);
+      return this.#awake();
+    }
+    const waited = Atomics.waitAsync(head, DOORBELL, seen, ms);
+    if (waited.async) void waited.value.then(() => this.#awake());
+    else this.#awake();
+  }
+
+  #awake(): void {
+    Atomics.store(this.page.head, WAITING, 0);
+    setImmediate(this.#pump); // a turn of the event loop: mail is read in it
+  }
+
+  #untilTimer(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const deadline of this.#timers.values()) first = Math.min(first, deadline);
+    return Math.max(0, first - performance.now());
+  }
+}
+
+interface BulkMessage {
+  readonly slot: number;
+  readonly bulk: unknown;
+}
+
+/** Resources that are always there and need no turn of the event loop: who posts also rings. */
+const QUIET: ReadonlySet<string> = new Set(["MessagePort", "Immediate"]);
+
+/** True if no timer, file or socket of the program is pending. */
+function loopIsIdle(): boolean {
+  for (const resource of process.getActiveResourcesInfo()) if (!QUIET.has(resource)) return false;
+  return true;
+}

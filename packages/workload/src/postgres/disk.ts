@@ -1,0 +1,17 @@
+/** The disk under a data directory: a write takes its time, and signals do not cut it short. */
+import { now } from "./clock.ts";
+import type { Pgproc } from "./pgproc.ts";
+
+/** Write and, if the server is told to, fsync. */
+export async function writeAndSync(me: Pgproc): Promise<void> {
+  const { fsync, fsyncMillis } = me.cluster.settings;
+  await me.cpu(WRITE_MICROS);
+  if (!fsync) return;
+  me.counters.fsyncs++;
+  const end = now() + fsyncMillis;
+  for (let left = fsyncMillis; left > 0; left = end - now()) {
+    await me.p.sleep(left >= 1 ? Math.floor(left) : 0); // below the timer's grain: a turn at a time
+  }
+}
+
+const WRITE_MICROS = 6;

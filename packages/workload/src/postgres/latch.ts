@@ -1,0 +1,53 @@
+/**
+ * Latches: a flag in shared memory, and a signal for an owner that sleeps. [PG-55]
+ *
+ * The yard has no pipe that breaks when the postmaster dies, so one who waits looks for its parent
+ * now and then, and leaves with status 1 once that has changed. [PG-36]
+ */
+import { ESRCH } from "@jailyard/abi/errno";
+import { now } from "./clock.ts";
+import { S_ASLEEP, S_LATCH, S_PID } from "./layout.ts";
+import type { Pgproc } from "./pgproc.ts";
+import { errnoOf } from "./report.ts";
+
+const PARENT_LOOK_MILLIS = 100;
+
+/** SetLatch of the process in `slot`. */
+export async function setLatch(me: Pgproc, slot: number): Promise<void> {
+  const { words, profile } = me;
+  const row = me.layout.slot(slot);
+  if (Atomics.exchange(words, row + S_LATCH, 1) !== 0) return;
+  if (profile.latchKnowsSleeper && Atomics.load(words, row + S_ASLEEP) === 0) return;
+  const pid = Atomics.load(words, row + S_PID);
+  if (pid === 0 || slot === me.slot) return;
+  me.counters.latchSignals++;
+  try {
+    await me.p.kill(pid, profile.latchSignal);
+  } catch (error) {
+    if (errnoOf(error) !== ESRCH) throw error;
+  }
+}
+
+export function resetLatch(me: Pgproc): void {
+  Atomics.store(me.words, me.row + S_LATCH, 0);
+}
+
+/** WaitLatch: until the latch is set, SIGTERM has come, or `millis` are over. */
+export async function waitLatch(me: Pgproc, millis: number): Promise<void> {
+  const { words, row } = me;
+  const end = now() + millis;
+  Atomics.store(words, row + S_ASLEEP, 1);
+  while (Atomics.load(words, row + S_LATCH) === 0 && !me.dying) {
+    const left = Math.min(end - now(), PARENT_LOOK_MILLIS);
+    if (left <= 0) break;
+    const unslept = await me.p.sleep(left);
+    me.afterSignal();
+    if (unslept <= 0) await leaveIfOrphaned(me);
+  }
+  Atomics.store(words, row + S_ASLEEP, 0);
+}
+
+/** The postmaster is gone: exit with status 1. */
+export async function leaveIfOrphaned(me: Pgproc): Promise<void> {
+  if ((await me.p.getppid()) !== me.cluster.postmaster) me.p.exit(1);
+}

@@ -1,0 +1,134 @@
+/**
+ * A server process as it knows itself: its slot in shared memory, what it holds, its signals, the
+ * processor time it has used. PostgreSQL's MyProc and the variables around it.
+ */
+import type { Process } from "@jailyard/trap/process";
+import { spend } from "./clock.ts";
+import { type Cluster, memoryOf, popFree, pushFree } from "./cluster.ts";
+import { FREE_AUXILIARY, type Layout, S_HEAVY, S_LATCH, S_LW_WAITING, S_PID } from "./layout.ts";
+import { NOT_WAITING } from "./lwmode.ts";
+import { type Random, random } from "./random.ts";
+import type { Counters } from "./records.ts";
+import { PgError } from "./report.ts";
+import { resetSema } from "./semas.ts";
+import type { Profile } from "./version.ts";
+
+/** Exit status after SIGQUIT. */
+const QUICKDIE = 2;
+
+export class Pgproc {
+  readonly p: Process;
+  readonly cluster: Cluster;
+  readonly words: Int32Array;
+  readonly layout: Layout;
+  readonly profile: Profile;
+  readonly counters: Counters;
+  readonly rng: Random;
+  /** -1 while it has none. */
+  slot = -1;
+  /** First word of the slot. */
+  row = -1;
+  /** Lightweight locks held, last taken last. */
+  readonly held: number[] = [];
+  /** Tags of the heavyweight locks it holds. */
+  readonly heavy = new Set<string>();
+  /** The WAL insertion lock that it tries first. */
+  walInsertLock = -1;
+  /** Depth of critical sections: an error in one is a PANIC. */
+  critical = 0;
+  /** SIGTERM has come; looked at between statements and while asleep on the latch. */
+  dying = false;
+  /** The process is in its exit path. */
+  exiting = false;
+  #quickdie = false;
+  #sliceMicros: number;
+  #owedMicros = 0;
+
+  constructor(p: Process, cluster: Cluster, counters: Counters) {
+    this.p = p;
+    this.cluster = cluster;
+    this.words = memoryOf(p, cluster);
+    this.layout = cluster.layout;
+    this.profile = cluster.settings.profile;
+    this.counters = counters;
+    this.rng = random(cluster.settings.seed ^ Math.imul(p.pid, 0x9e3779b1));
+    this.#sliceMicros = this.#slice();
+  }
+
+  /** SIGTERM asks, SIGQUIT ends, the latch's signal only wakes. */
+  async catchSignals(): Promise<void> {
+    const { p } = this;
+    await p.signal("SIGTERM", () => {
+      this.dying = true;
+      this.words[this.row + S_LATCH] = 1;
+    });
+    await p.signal("SIGQUIT", () => {
+      this.#quickdie = true;
+    });
+    await p.signal("SIGINT", () => {});
+    await p.signal("SIGUSR1", () => {});
+    if (this.profile.latchSignal !== "SIGUSR1") await p.signal(this.profile.latchSignal, () => {});
+  }
+
+  /** What a handler of SIGQUIT does itself in the real server: end at once. */
+  afterSignal(): void {
+    if (this.#quickdie) this.p.exit(QUICKDIE);
+  }
+
+  /** Use processor time; at the end of a slice another process of the jail runs. */
+  async cpu(micros: number): Promise<void> {
+    this.#sliceMicros -= micros;
+    this.#owedMicros += micros;
+    if (this.#sliceMicros > 0) return;
+    const { cpuShare } = this.cluster.settings;
+    if (cpuShare > 0) spend(this.#owedMicros * cpuShare);
+    this.#owedMicros = 0;
+    this.#sliceMicros = this.#slice();
+    await this.p.sleep(0);
+    this.afterSignal();
+  }
+
+  #slice(): number {
+    return this.cluster.settings.sliceMicros * (0.5 + this.rng());
+  }
+
+  /** InitProcess: take a free slot of the kind and reset its semaphore. [PG-28] [PG-30] */
+  async takeSlot(list: number): Promise<void> {
+    const slot = list === FREE_AUXILIARY ? this.#freeAuxiliary() : this.#pop(list);
+    if (slot < 0) throw new PgError("FATAL", "sorry, too many clients already");
+    this.slot = slot;
+    this.row = this.layout.slot(slot);
+    const { words, row } = this;
+    Atomics.store(words, row + S_PID, this.p.pid);
+    for (const word of [S_LW_WAITING, S_LATCH, S_HEAVY]) words[row + word] = 0;
+    await resetSema(this.p, this.cluster.semas, slot, this.counters);
+  }
+
+  #pop(list: number): number {
+    return popFree(this.words, this.layout, list);
+  }
+
+  #freeAuxiliary(): number {
+    const [first, count] = this.layout.range(FREE_AUXILIARY);
+    for (let slot = first; slot < first + count; slot++) {
+      if (Atomics.load(this.words, this.layout.slot(slot) + S_PID) === 0) return slot;
+    }
+    return -1;
+  }
+
+  /** ProcKill: the slot is free again, unless it is still linked into the wait list of a lock. */
+  giveSlot(): void {
+    if (this.slot < 0) return;
+    const { words, layout, slot } = this;
+    Atomics.store(words, this.row + S_PID, 0);
+    const [auxiliary] = layout.range(FREE_AUXILIARY);
+    const linked = words[this.row + S_LW_WAITING] !== NOT_WAITING;
+    if (slot < auxiliary && !linked) pushFree(words, layout, this.cluster.settings, slot);
+    this.slot = -1;
+  }
+
+  /** An error of this level; in a critical section it is a PANIC whatever it is. */
+  error(level: "ERROR" | "FATAL" | "PANIC", text: string): PgError {
+    return new PgError(this.critical > 0 ? "PANIC" : level, text);
+  }
+}

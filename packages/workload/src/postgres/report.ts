@@ -1,0 +1,49 @@
+/** ereport: errors with a level, and lines of the server log with PostgreSQL's own texts. */
+import { type Errno, strerror } from "@jailyard/abi/errno";
+import { SysError } from "@jailyard/abi/syserror";
+import type { Process } from "@jailyard/trap/process";
+import type { LogLevel } from "./records.ts";
+
+/** Ends a statement (ERROR), a process (FATAL) or the server's life (PANIC). */
+export class PgError extends Error {
+  override readonly name = "PgError";
+  readonly level: "ERROR" | "FATAL" | "PANIC";
+  readonly detail: string;
+  readonly hint: string;
+  constructor(level: "ERROR" | "FATAL" | "PANIC", text: string, detail = "", hint = "") {
+    super(text);
+    this.level = level;
+    this.detail = detail;
+    this.hint = hint;
+  }
+}
+
+/** The errno of a failed call; whatever else was thrown is thrown on. */
+export function errnoOf(error: unknown): Errno {
+  if (error instanceof SysError) return error.errno;
+  throw error;
+}
+
+/** The errno with which a call failed, 0 if it did not. */
+export async function attempt(call: Promise<unknown>): Promise<Errno | 0> {
+  try {
+    await call;
+    return 0;
+  } catch (error) {
+    return errnoOf(error);
+  }
+}
+
+/** `%m` of a message. */
+export const reasonOf = (error: unknown): string => strerror(errnoOf(error));
+
+export function log(p: Process, instance: string, level: LogLevel, text: string): void {
+  p.emit({ type: "log", instance, pid: p.pid, level, text });
+}
+
+/** The lines of an error. */
+export function report(p: Process, instance: string, error: PgError): void {
+  log(p, instance, error.level, error.message);
+  if (error.detail !== "") log(p, instance, "DETAIL", error.detail);
+  if (error.hint !== "") log(p, instance, "HINT", error.hint);
+}
