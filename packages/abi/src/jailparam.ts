@@ -2,7 +2,7 @@
  * Parameters of jails by name, and how libjail reads `name=value`: both are user land. The kernel
  * uses the table of kinds to test what it is given. [JAIL-6] [JAIL-10]
  */
-import { JAIL_SYS_NAMES, type JailValue } from "./jail.ts";
+import { JAIL_SYS_NAMES, type JailValue, type JailParams } from "./jail.ts";
 
 export type JailParamKind = "int" | "string" | "bool" | "jailsys";
 

@@ -159,7 +159,7 @@ function mustWait(k: Kernel, queue: MsgQueue, { msgsz, segs }: MsgSend): Reason 
 function msgsndSleep(k: Kernel, td: Thread, queue: MsgQueue, send: MsgSend): Errno {
   const { page } = queue;
   if (!send.kept) {
-    send.mtext &&= send.mtext.slice(0, send.msgsz); // the caller's may change
+    send.mtext &&= new Uint8Array(send.mtext.subarray(0, send.msgsz)); // the caller's may change
     send.kept = true;
   }
   send.holder = !isLocked(queue);

@@ -12,3 +12,30 @@ export function spinWhile(words: Int32Array, at: number, value: number, spins: n
   }
   return Atomics.load(words, at) !== value;
 }
+
+const SPINS_MIN = 100;
+const SPINS_MAX = 4000;
+/** A sleep shorter than this, in milliseconds, would have been better spun. */
+const WORTH = 0.5;
+
+/**
+ * How long to spin before a sleep: longer after a spin that paid or a sleep that was short, shorter
+ * after a long sleep. Starts long.
+ */
+export class Spin {
+  spins = SPINS_MAX;
+  #asleepSince = 0;
+
+  paid(): void {
+    this.spins = Math.min(SPINS_MAX, this.spins * 2);
+  }
+
+  fallAsleep(): void {
+    this.#asleepSince = performance.now();
+  }
+
+  awake(): void {
+    const short = performance.now() - this.#asleepSince < WORTH;
+    this.spins = short ? Math.min(SPINS_MAX, this.spins * 2) : Math.max(SPINS_MIN, this.spins >> 1);
+  }
+}

@@ -4,7 +4,7 @@
  */
 import type { Errno } from "@jailyard/abi/errno";
 import type { Reason } from "@jailyard/abi/reason";
-import { spinWhile } from "@jailyard/memory/futex";
+import { Spin, spinWhile } from "@jailyard/memory/futex";
 import {
   BELL_ASLEEP,
   BELL_MAIL,
@@ -41,13 +41,12 @@ export interface KernThread {
 
 export type Dispatch = (thread: KernThread, slot: number, sysno: number) => void;
 
-const SPIN_MIN = 20;
-const SPIN_MAX = 2000;
+const SPIN_STEP = 20;
 
 export class KernelGate {
   readonly bell: Int32Array;
   readonly threads: (KernThread | undefined)[] = [];
-  #spins = SPIN_MAX;
+  readonly #spin = new Spin();
   /** Calls taken since boot, and rounds that ended in sleep. */
   calls = 0;
   sleeps = 0;
@@ -91,18 +90,16 @@ export class KernelGate {
   /** Wait until there is a call or mail, or for `ms`. Spins first, as long as that pays. */
   sleep(ms: number): void {
     const { bell } = this;
-    for (let i = 0; i < this.#spins; i += SPIN_MIN) {
-      if (this.#hasWork()) {
-        this.#spins = Math.min(SPIN_MAX, this.#spins * 2);
-        return;
-      }
-      spinWhile(bell, BELL_SUMMARY, 0, SPIN_MIN);
+    for (let i = 0; i < this.#spin.spins; i += SPIN_STEP) {
+      if (this.#hasWork()) return this.#spin.paid();
+      spinWhile(bell, BELL_SUMMARY, 0, SPIN_STEP);
     }
-    this.#spins = Math.max(SPIN_MIN, this.#spins >> 1);
     this.sleeps++;
+    this.#spin.fallAsleep();
     Atomics.store(bell, BELL_ASLEEP, 1);
     if (!this.#hasWork()) Atomics.wait(bell, BELL_ASLEEP, 1, ms);
     Atomics.store(bell, BELL_ASLEEP, 0);
+    this.#spin.awake();
   }
 
   #hasWork(): boolean {

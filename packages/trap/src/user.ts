@@ -8,7 +8,8 @@
  */
 import { EDEAD, type Errno } from "@jailyard/abi/errno";
 import type { Frame } from "@jailyard/abi/wire";
-import { spinWhile } from "@jailyard/memory/futex";
+import { Spin, spinWhile } from "@jailyard/memory/futex";
+import { pause } from "@jailyard/memory/mutex";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import {
   BELL_READY,
@@ -42,9 +43,6 @@ export interface GateBoot {
   readonly port: MessagePort;
 }
 
-const SPIN_MIN = 50;
-const SPIN_MAX = 4000;
-
 export class UserGate {
   readonly page: GatePage;
   readonly #bell: Int32Array;
@@ -58,7 +56,7 @@ export class UserGate {
   readonly #nudged: (((what: number) => void) | undefined)[] = [];
   #waiting = 0;
   #pumping = false;
-  #spins = SPIN_MAX;
+  readonly #spin = new Spin();
   /** Local timers: deadline in performance.now() milliseconds. */
   readonly #timers = new Map<() => void, number>();
 
@@ -126,19 +124,20 @@ export class UserGate {
     if (!this.#post(slot, sysno)) return EDEAD;
     const { words } = this.page;
     const at = this.page.row(slot) + STATE;
-    if (!spinWhile(words, at, CALLED, this.#spins)) this.#block(slot, at);
-    else this.#spins = Math.min(SPIN_MAX, this.#spins * 2);
+    if (spinWhile(words, at, CALLED, this.#spin.spins)) this.#spin.paid();
+    else this.#block(slot, at);
     words[at] = IDLE;
     return words[this.page.row(slot) + ERRNO] as Errno;
   }
 
   #block(slot: number, at: number): void {
     const { words } = this.page;
-    this.#spins = Math.max(SPIN_MIN, this.#spins >> 1);
     const waiter = this.page.row(slot) + WAITER;
+    this.#spin.fallAsleep();
     Atomics.store(words, waiter, 1);
     while (Atomics.load(words, at) !== RETURNED) Atomics.wait(words, at, CALLED);
     Atomics.store(words, waiter, 0);
+    this.#spin.awake();
   }
 
   /** The same for a coroutine. The promise is never rejected. */
@@ -202,7 +201,7 @@ export class UserGate {
 
   readonly #pump = (): void => {
     let busy = this.#takeAnswers();
-    if (!busy && this.#waiting > 0) busy = this.#spin();
+    if (!busy && this.#waiting > 0) busy = this.#spinForAnswers();
     if (this.#waiting === 0) this.#pumping = false;
     else if (busy) setImmediate(this.#pump);
     else this.#idle();
@@ -241,15 +240,15 @@ export class UserGate {
     return any;
   }
 
-  #spin(): boolean {
+  #spinForAnswers(): boolean {
     const { answers } = this.page;
-    for (let i = 0; i < this.#spins; i++) {
+    for (let i = 0; i < this.#spin.spins; i++) {
       if (!answers.empty) {
-        this.#spins = Math.min(SPIN_MAX, this.#spins * 2);
+        this.#spin.paid();
         return this.#takeAnswers();
       }
+      pause();
     }
-    this.#spins = Math.max(SPIN_MIN, this.#spins >> 1);
     return false;
   }
 
@@ -258,8 +257,9 @@ export class UserGate {
     const { head, answers } = this.page;
     const seen = Atomics.load(head, DOORBELL);
     Atomics.store(head, WAITING, 1);
-    if (!answers.empty) return this.#awake();
+    if (!answers.empty) return this.#rung();
     const ms = this.#untilTimer();
+    this.#spin.fallAsleep();
     if (loopIsIdle()) {
       Atomics.wait(head, DOORBELL, seen, ms);
       return this.#awake();
@@ -270,6 +270,11 @@ export class UserGate {
   }
 
   #awake(): void {
+    this.#spin.awake();
+    this.#rung();
+  }
+
+  #rung(): void {
     Atomics.store(this.page.head, WAITING, 0);
     setImmediate(this.#pump); // a turn of the event loop: mail is read in it
   }

@@ -7,17 +7,17 @@
  */
 import type { Process } from "@jailyard/trap/process";
 import type { Heap } from "./heap.ts";
-import type { LockTable } from "./locktable.ts";
 import {
   FREE_AUXILIARY,
   G_FREE,
   G_NEXT_XID,
-  type Layout,
   L_RELEASE_OK,
   L_STATE,
+  type Layout,
   S_FREE_LIST,
   S_FREE_NEXT,
 } from "./layout.ts";
+import type { LockTable } from "./locktable.ts";
 import type { SemaSets } from "./semas.ts";
 import type { Settings } from "./settings.ts";
 import type { Segment } from "./shmem.ts";

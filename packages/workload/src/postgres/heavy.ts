@@ -5,9 +5,17 @@
  * latch, up to 9.4 on its semaphore; the granter wakes it while it still holds the partition.
  */
 import { now } from "./clock.ts";
+import type { Cluster } from "./cluster.ts";
 import { resetLatch, setLatch, waitLatch } from "./latch.ts";
 import { S_ALARM, S_HEAVY, S_PID } from "./layout.ts";
-import { CONFLICTS, type Edge, type HeavyLock, type HeavyMode, MODE_NAMES, modeBit } from "./locktable.ts";
+import {
+  CONFLICTS,
+  type Edge,
+  type HeavyLock,
+  type HeavyMode,
+  MODE_NAMES,
+  modeBit,
+} from "./locktable.ts";
 import { lwAcquire, lwRelease } from "./lwlock.ts";
 import { EXCLUSIVE } from "./lwmode.ts";
 import type { Pgproc } from "./pgproc.ts";
@@ -122,7 +130,7 @@ async function sleepOnLatch(me: Pgproc, lock: HeavyLock): Promise<void> {
     const left = since + deadlockTimeoutMillis - now();
     await waitLatch(me, checked ? Number.POSITIVE_INFINITY : left);
     resetLatch(me);
-    if (me.dying && waits(me)) await giveUp(me, lock);
+    if (me.dying && waits(me)) await giveUp(me);
     if (!checked && waits(me) && now() - since >= deadlockTimeoutMillis) {
       checked = true;
       await checkDeadlock(me, lock);
@@ -145,7 +153,7 @@ async function sleepOnSemaphore(me: Pgproc, lock: HeavyLock): Promise<void> {
   };
   while (waits(me)) {
     await semaLock(me, eventOf(lock.tag), () => waits(me) && (me.dying || due()));
-    if (me.dying && waits(me)) await giveUp(me, lock);
+    if (me.dying && waits(me)) await giveUp(me);
     if (waits(me) && due()) {
       Atomics.store(me.words, alarm, 0);
       await checkDeadlock(me, lock);
@@ -153,31 +161,39 @@ async function sleepOnSemaphore(me: Pgproc, lock: HeavyLock): Promise<void> {
   }
 }
 
-/** The alarms that are due: pids of processes whose deadlock_timeout has run out. */
-export function dueAlarms(me: Pgproc): number[] {
-  const { layout, words, cluster } = me;
+/** Pids of the processes whose deadlock_timeout has run out. */
+export function dueAlarms(cluster: Cluster, words: Int32Array): number[] {
+  const { layout, epoch } = cluster;
   const pids: number[] = [];
   for (let slot = 0; slot < layout.slots.total; slot++) {
     const at = Atomics.load(words, layout.slot(slot) + S_ALARM);
-    if (at !== 0 && now() - cluster.epoch >= at) pids.push(words[layout.slot(slot) + S_PID]);
+    if (at !== 0 && now() - epoch >= at) pids.push(words[layout.slot(slot) + S_PID]);
   }
   return pids;
 }
 
-/** LockErrorCleanup: out of the queue. @throws PgError */
-async function leaveQueue(me: Pgproc, lock: HeavyLock, error: PgError): Promise<never> {
+/** LockErrorCleanup: out of the queue, if the process is in one. */
+export async function lockErrorCleanup(me: Pgproc): Promise<void> {
+  const { locks } = me.cluster;
+  const lock = locks.waitedFor(me.slot);
+  if (lock === null) return;
   const partition = partitionOf(me, lock.tag);
   await lwAcquire(me, partition, EXCLUSIVE);
-  me.cluster.locks.dequeue(lock, me.slot);
+  locks.dequeue(lock, me.slot);
   await wakeWaiters(me, lock);
-  me.cluster.locks.close(lock);
+  locks.close(lock);
   Atomics.store(me.words, me.row + S_HEAVY, NONE);
   await lwRelease(me, partition);
+}
+
+/** @throws PgError */
+async function leaveQueue(me: Pgproc, error: PgError): Promise<never> {
+  await lockErrorCleanup(me);
   throw error;
 }
 
-const giveUp = (me: Pgproc, lock: HeavyLock): Promise<never> =>
-  leaveQueue(me, lock, new PgError("FATAL", "terminating connection due to administrator command"));
+const giveUp = (me: Pgproc): Promise<never> =>
+  leaveQueue(me, new PgError("FATAL", "terminating connection due to administrator command"));
 
 /**
  * CheckDeadLock: with all partitions held, look for a cycle through this process. Soft ones are
@@ -189,11 +205,11 @@ async function checkDeadlock(me: Pgproc, lock: HeavyLock): Promise<void> {
     await lwAcquire(me, me.layout.one("LockManager", i), EXCLUSIVE);
   }
   const hard = waits(me) ? solveSoft(me) : null;
-  for (const changed of hard === null && waits(me) ? [lock] : []) await wakeWaiters(me, changed);
+  if (hard === null && waits(me)) await wakeWaiters(me, lock);
   for (let i = lockPartitions; i-- > 0; ) await lwRelease(me, me.layout.one("LockManager", i));
   if (hard === null) return;
   me.counters.deadlocks++;
-  await leaveQueue(me, lock, deadlockDetected(me, hard));
+  await leaveQueue(me, deadlockDetected(me, hard));
 }
 
 /** @returns the hard cycle that remains, or null */

@@ -6,8 +6,9 @@
  * In a System V segment this begins behind the header; anonymous memory has no header. Words that
  * several processes change are accessed through Atomics.
  */
-import { HEADER_BYTES } from "./shmem.ts";
+
 import { type Settings, type SlotCounts, slotCounts } from "./settings.ts";
+import { HEADER_BYTES } from "./shmem.ts";
 
 /** Global words. WAL positions count units of 8 bytes. */
 export const G_INSERTED = 0; // end of what is reserved in the WAL

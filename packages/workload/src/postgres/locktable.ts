@@ -101,6 +101,11 @@ export class LockTable {
     this.#waiting.delete(slot);
   }
 
+  /** The lock in whose queue `slot` is; null if it is in none. */
+  waitedFor(slot: number): HeavyLock | null {
+    return this.#waiting.get(slot) ?? null;
+  }
+
   /** ProcLockWakeup: grant what can be granted, in order. @returns the slots to wake */
   wakeable(lock: HeavyLock): number[] {
     const woken: number[] = [];
@@ -138,7 +143,8 @@ export class LockTable {
     if (lock === undefined || at === -1) return;
     const { mode } = lock.queue[at];
     for (const [by, mask] of lock.holders) {
-      if (by !== slot && (mask & CONFLICTS[mode]) !== 0) yield { slot, mode, by, soft: false, lock };
+      if (by !== slot && (mask & CONFLICTS[mode]) !== 0)
+        yield { slot, mode, by, soft: false, lock };
     }
     for (const ahead of lock.queue.slice(0, at)) {
       const conflicts = (modeBit(ahead.mode) & CONFLICTS[mode]) !== 0;

@@ -9,7 +9,14 @@
  */
 import { L_STATE, L_VAR, S_LW_MODE, S_LW_WAITING } from "./layout.ts";
 import { listHead, listNext, listPush, listRemove, modeOf } from "./lwlist.ts";
-import { EXCLUSIVE, type LwMode, NOT_WAITING, PENDING_WAKEUP, UNTIL_FREE, WAITING } from "./lwmode.ts";
+import {
+  EXCLUSIVE,
+  type LwMode,
+  NOT_WAITING,
+  PENDING_WAKEUP,
+  UNTIL_FREE,
+  WAITING,
+} from "./lwmode.ts";
 import type { Pgproc } from "./pgproc.ts";
 import { giveBack, semaLock, semaUnlock } from "./semawait.ts";
 import { spinDelay } from "./spinlock.ts";
@@ -217,4 +224,3 @@ export function isHeld(me: Pgproc, lock: number): boolean {
   const held = me.profile.bits.EXCLUSIVE;
   return (Atomics.load(me.words, word(me, lock) + L_STATE) & (held | (held - 1))) !== 0;
 }
-

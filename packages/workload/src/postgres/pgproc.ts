@@ -2,6 +2,7 @@
  * A server process as it knows itself: its slot in shared memory, what it holds, its signals, the
  * processor time it has used. PostgreSQL's MyProc and the variables around it.
  */
+import type { SignalName } from "@jailyard/abi/signal";
 import type { Process } from "@jailyard/trap/process";
 import { spend } from "./clock.ts";
 import { type Cluster, memoryOf, popFree, pushFree } from "./cluster.ts";
@@ -38,8 +39,7 @@ export class Pgproc {
   critical = 0;
   /** SIGTERM has come; looked at between statements and while asleep on the latch. */
   dying = false;
-  /** The process is in its exit path. */
-  exiting = false;
+  readonly requests = new Set<SignalName>();
   #quickdie = false;
   #sliceMicros: number;
   #owedMicros = 0;
@@ -55,19 +55,21 @@ export class Pgproc {
     this.#sliceMicros = this.#slice();
   }
 
-  /** SIGTERM asks, SIGQUIT ends, the latch's signal only wakes. */
-  async catchSignals(): Promise<void> {
-    const { p } = this;
-    await p.signal("SIGTERM", () => {
-      this.dying = true;
-      this.words[this.row + S_LATCH] = 1;
-    });
-    await p.signal("SIGQUIT", () => {
-      this.#quickdie = true;
-    });
-    await p.signal("SIGINT", () => {});
-    await p.signal("SIGUSR1", () => {});
-    if (this.profile.latchSignal !== "SIGUSR1") await p.signal(this.profile.latchSignal, () => {});
+  /** SIGTERM asks to end, SIGQUIT ends, others only wake; what came is in `requests`. */
+  async catchSignals(terminates: boolean): Promise<void> {
+    const note = (signal: SignalName): void => {
+      this.requests.add(signal);
+      if (signal === "SIGQUIT") this.#quickdie = true;
+      if (signal === "SIGTERM" && terminates) this.dying = true;
+      if (this.slot >= 0) Atomics.store(this.words, this.row + S_LATCH, 1);
+    };
+    const wake = (): void => {};
+    for (const signal of ["SIGTERM", "SIGQUIT", "SIGINT", "SIGUSR2"] as const) {
+      await this.p.signal(signal, note);
+    }
+    for (const signal of ["SIGUSR1", "SIGURG", "SIGALRM"] as const) {
+      await this.p.signal(signal, wake);
+    }
   }
 
   /** What a handler of SIGQUIT does itself in the real server: end at once. */

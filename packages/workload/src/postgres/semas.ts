@@ -2,7 +2,17 @@
  * The semaphores of a server, after sysv_sema.c: sets made on demand, one semaphore for each slot,
  * one more in each set to tell it from others'. [PG-21] to [PG-31]
  */
-import { EACCES, EEXIST, EIDRM, EINVAL, ENOSPC, ERANGE, type Errno, ESRCH, strerror } from "@jailyard/abi/errno";
+import {
+  EACCES,
+  EEXIST,
+  EIDRM,
+  EINVAL,
+  ENOSPC,
+  ERANGE,
+  type Errno,
+  ESRCH,
+  strerror,
+} from "@jailyard/abi/errno";
 import { IPC_CREAT, IPC_EXCL, IPC_RMID } from "@jailyard/abi/ipc";
 import { GETPID, GETVAL, SETVAL } from "@jailyard/abi/sem";
 import type { Process } from "@jailyard/trap/process";
@@ -49,7 +59,11 @@ export async function createSemas(
   return { ids, perSet };
 }
 
-async function removeAll(p: Process, { instance }: Settings, ids: readonly number[]): Promise<void> {
+async function removeAll(
+  p: Process,
+  { instance }: Settings,
+  ids: readonly number[],
+): Promise<void> {
   for (const id of ids) {
     await p.semctl(id, 0, IPC_RMID).catch((error) => {
       log(p, instance, "LOG", `semctl(${id}, 0, IPC_RMID, ...) failed: ${reasonOf(error)}`);
@@ -168,9 +182,7 @@ class SemaSearch {
 
 /** [PG-29] */
 function cannotCreate(settings: Settings, key: number, nsems: number, errno: Errno): PgError {
-  const currently = settings.profile.longHints
-    ? ` (currently ${settings.maxConnections})`
-    : "";
+  const currently = settings.profile.longHints ? ` (currently ${settings.maxConnections})` : "";
   const hint =
     "This error does *not* mean that you have run out of disk space.  It occurs when either the " +
     "system limit for the maximum number of semaphore sets (SEMMNI), or the system wide maximum " +

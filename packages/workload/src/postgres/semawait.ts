@@ -6,7 +6,12 @@ import { errnoOf, reasonOf } from "./report.ts";
 import { semaId, semaNum } from "./semas.ts";
 
 /** One sembuf, flags 0, never SEM_UNDO. [PG-4] @throws PgError FATAL if the set is gone */
-async function semop(me: Pgproc, slot: number, op: number, interrupt?: () => boolean): Promise<void> {
+async function semop(
+  me: Pgproc,
+  slot: number,
+  op: number,
+  interrupt?: () => boolean,
+): Promise<void> {
   const { semas } = me.cluster;
   const id = semaId(semas, slot);
   const sops = [[semaNum(semas, slot), op, 0]] as const;
@@ -25,7 +30,11 @@ async function semop(me: Pgproc, slot: number, op: number, interrupt?: () => boo
 }
 
 /** Sleep until somebody wakes this process; `event` is what it waits for. */
-export async function semaLock(me: Pgproc, event: string, interrupt?: () => boolean): Promise<void> {
+export async function semaLock(
+  me: Pgproc,
+  event: string,
+  interrupt?: () => boolean,
+): Promise<void> {
   const since = now();
   me.counters.sleeps++;
   await semop(me, me.slot, -1, interrupt);

@@ -96,27 +96,28 @@ function defaults(profile: Profile, jail: string): Required<InstanceConfig> {
 }
 
 /** Least value of each number, and whether it must be whole. */
-const NUMBERS: Readonly<Partial<Record<keyof Settings, readonly [least: number, whole: boolean]>>> = {
-  port: [1, true],
-  inode: [0, true],
-  device: [0, true],
-  maxConnections: [1, true],
-  autovacuumWorkers: [1, true],
-  maxWorkerProcesses: [0, true],
-  maxWalSenders: [0, true],
-  sharedBuffers: [16, true],
-  segmentBytes: [0, true],
-  semasPerSet: [1, true],
-  deadlockTimeoutMillis: [1, false],
-  backends: [0, true],
-  seconds: [0, false],
-  transactions: [0, true],
-  scale: [1, true],
-  fsyncMillis: [0, false],
-  seed: [Number.MIN_SAFE_INTEGER, true],
-  cpuShare: [0, false],
-  sliceMicros: [1, false],
-};
+const NUMBERS: Readonly<Partial<Record<keyof Settings, readonly [least: number, whole: boolean]>>> =
+  {
+    port: [1, true],
+    inode: [0, true],
+    device: [0, true],
+    maxConnections: [1, true],
+    autovacuumWorkers: [1, true],
+    maxWorkerProcesses: [0, true],
+    maxWalSenders: [0, true],
+    sharedBuffers: [16, true],
+    segmentBytes: [0, true],
+    semasPerSet: [1, true],
+    deadlockTimeoutMillis: [1, false],
+    backends: [0, true],
+    seconds: [0, false],
+    transactions: [0, true],
+    scale: [1, true],
+    fsyncMillis: [0, false],
+    seed: [Number.MIN_SAFE_INTEGER, true],
+    cpuShare: [0, false],
+    sliceMicros: [1, false],
+  };
 
 function check(settings: Settings): void {
   for (const [name, [least, whole]] of Object.entries(NUMBERS)) {

@@ -2,7 +2,17 @@
  * The shared memory segment of a server, after sysv_shmem.c: the search for a key, the interlock
  * against a second server on the same data directory, and the removal. [PG-15] to [PG-20]
  */
-import { EACCES, EEXIST, EIDRM, EINVAL, ENOMEM, ENOSPC, type Errno, ESRCH, strerror } from "@jailyard/abi/errno";
+import {
+  EACCES,
+  EEXIST,
+  EIDRM,
+  EINVAL,
+  ENOMEM,
+  ENOSPC,
+  type Errno,
+  ESRCH,
+  strerror,
+} from "@jailyard/abi/errno";
 import { IPC_CREAT, IPC_EXCL, IPC_RMID, IPC_STAT } from "@jailyard/abi/ipc";
 import type { Attachment } from "@jailyard/trap/attachment";
 import type { Process } from "@jailyard/trap/process";
@@ -98,8 +108,7 @@ async function tryCreate(p: Process, settings: Settings, key: number): Promise<n
   }
 }
 
-const collides = (errno: Errno): boolean =>
-  errno === EEXIST || errno === EACCES || errno === EIDRM;
+const collides = (errno: Errno): boolean => errno === EEXIST || errno === EACCES || errno === EIDRM;
 
 /** Some kernels say EINVAL of an existing segment that is smaller than asked: ask for 0 bytes. */
 async function existsTooSmall(p: Process, key: number): Promise<boolean> {
@@ -126,9 +135,7 @@ async function attachNew(
     const what = profile.keys === "inode" ? `id=${id}, addr=0x0, flags=0x0` : `id=${id}`;
     throw new PgError("FATAL", `shmat(${what}) failed: ${reasonOf(error)}`);
   });
-  exit.push(() =>
-    p.shmdt(memory).catch((e) => warn(`shmdt(0x${memory.addr.toString(16)})`, e)),
-  );
+  exit.push(() => p.shmdt(memory).catch((e) => warn(`shmdt(0x${memory.addr.toString(16)})`, e)));
   writeHeader(memory, p.pid, settings);
   return { key, id, memory };
 }
@@ -239,7 +246,7 @@ export function stillInUse(settings: Settings, segment: { key: number; id: numbe
     profile.segmentRule === "attach-count"
       ? `Terminate any old server processes associated with data directory "${dataDirectory}".`
       : "If you're sure there are no old server processes still running, remove the shared memory " +
-        'block or just delete the file "postmaster.pid".',
+          'block or just delete the file "postmaster.pid".',
   );
 }
 

@@ -13,8 +13,7 @@ const COPY_MICROS = 0.8;
 const NEW_PAGE_MICROS = 1.5;
 
 const inserted = (me: Pgproc): number => Atomics.load(me.words, me.layout.global(G_INSERTED));
-export const flushed = (me: Pgproc): number =>
-  Atomics.load(me.words, me.layout.global(G_FLUSHED));
+export const flushed = (me: Pgproc): number => Atomics.load(me.words, me.layout.global(G_FLUSHED));
 
 /** XLogInsert of a record of `bytes`. @returns its end */
 export async function walInsert(me: Pgproc, bytes: number): Promise<number> {

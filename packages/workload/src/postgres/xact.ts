@@ -1,7 +1,8 @@
 /** Transactions: snapshot, transaction id, commit, abort. [PG-53] */
+
+import { fastPathRelease } from "./fastpath.ts";
 import { type Group, groupWork } from "./group.ts";
 import { lockAcquire, lockRelease, lockReleaseAll } from "./heavy.ts";
-import { fastPathRelease } from "./fastpath.ts";
 import {
   G_CLEAR_FIRST,
   G_NEXT_XID,

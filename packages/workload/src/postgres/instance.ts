@@ -1,0 +1,9 @@
+/**
+ * A simulated PostgreSQL server as a program: its argument is an InstanceConfig, what it emits are
+ * PostgresRecords, its exit status is PostgreSQL's own: 0 after a shutdown, 1 for a failed start.
+ */
+import { program } from "@jailyard/trap/program";
+import { Postmaster } from "./postmaster.ts";
+import { settingsOf } from "./settings.ts";
+
+export default program("postgres", (p, arg) => new Postmaster(p, settingsOf(arg, p.jail)).run());

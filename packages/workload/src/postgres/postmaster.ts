@@ -1,0 +1,316 @@
+/**
+ * The main process of a server: start, service, crash restart, shutdown. [PG-32] to [PG-36]
+ *
+ * Signals of whole process groups are left out, as the yard has no groups.
+ */
+import { ECHILD, EINTR } from "@jailyard/abi/errno";
+import { signalName } from "@jailyard/abi/signal";
+import type { Process, WaitResult } from "@jailyard/trap/process";
+import { ROLES } from "./auxiliary.ts";
+import { Children, type End } from "./children.ts";
+import { Clients } from "./clients.ts";
+import { now } from "./clock.ts";
+import { type Cluster, initMemory, memoryOf } from "./cluster.ts";
+import { Heap } from "./heap.ts";
+import { dueAlarms } from "./heavy.ts";
+import { G_WAL_CLOSED, Layout } from "./layout.ts";
+import { createLockFile, type DataDirectory, dataDirectory } from "./lockfile.ts";
+import { LockTable } from "./locktable.ts";
+import { Counters, type PostgresRecord } from "./records.ts";
+import { attempt, errnoOf, log, PgError, report } from "./report.ts";
+import { createSemas } from "./semas.ts";
+import type { Settings } from "./settings.ts";
+import { createSegment } from "./shmem.ts";
+import { ShmemExit } from "./shmemexit.ts";
+import type { ShutdownStep } from "./version.ts";
+
+const WNOHANG = 1;
+const PROGRESS_MILLIS = 250;
+/** How long it sleeps at most while it also has to look at the clock. */
+const LOOK_MILLIS = 50;
+const SIGKILL_CHILDREN_AFTER_MILLIS = 5000;
+
+type Request = "none" | "smart" | "fast" | "immediate";
+
+export class Postmaster {
+  readonly #p: Process;
+  readonly #settings: Settings;
+  readonly #directory: DataDirectory;
+  readonly #children: Children;
+  readonly #exit = new ShmemExit();
+  /** Of the processes that serve no client. */
+  readonly #counters = new Counters();
+  #anonymous: SharedArrayBuffer | null = null;
+  #cluster: Cluster | null = null;
+  #words: Int32Array = new Int32Array(0);
+  #clients: Clients | null = null;
+  #request: Request = "none";
+  #recovered = false;
+  #startFailed = false;
+  #crashed = false;
+  #crashes = 0;
+  #nextProgress = 0;
+
+  constructor(p: Process, settings: Settings) {
+    this.#p = p;
+    this.#settings = settings;
+    this.#directory = dataDirectory(p.jail, settings.dataDirectory);
+    this.#children = new Children(p, this.#directory);
+  }
+
+  /** Until the server is shut down. @returns its exit status */
+  async run(): Promise<number> {
+    await this.#catchSignals();
+    try {
+      await createLockFile(this.#p, this.#settings, this.#directory);
+    } catch (error) {
+      return this.#fatal(error);
+    }
+    try {
+      return await this.#lives();
+    } catch (error) {
+      const status = this.#fatal(error);
+      await this.#exit.run();
+      this.#unlink();
+      return status;
+    }
+  }
+
+  /** One life after another, until one does not end in a crash. */
+  async #lives(): Promise<number> {
+    for (;;) {
+      await this.#create();
+      await this.#startUp();
+      if (!this.#startFailed && !this.#crashed) await this.#serve();
+      if (!this.#startFailed && !this.#crashed) await this.#shutdown();
+      if (this.#crashed || this.#startFailed) await this.#terminateAll();
+      const again = this.#crashed && !this.#startFailed && this.#request === "none";
+      if (again) this.#log("all server processes terminated; reinitializing");
+      else this.#emitResult();
+      await this.#exit.run();
+      if (!again) return this.#lastStatus();
+      this.#crashes++;
+    }
+  }
+
+  #lastStatus(): number {
+    if (this.#crashed) this.#log("abnormal database system shutdown");
+    this.#unlink();
+    return this.#crashed || this.#startFailed ? 1 : 0;
+  }
+
+  /** Segment, sets, slots. [PG-32] */
+  async #create(): Promise<void> {
+    const p = this.#p;
+    const settings = this.#settings;
+    const layout = new Layout(settings);
+    const segment = await createSegment(p, settings, this.#exit);
+    this.#directory.lockFile!.segment = { key: segment.key, id: segment.id };
+    const anonymous = settings.sharedMemoryType === "mmap" ? this.#anonymousMemory(layout) : null;
+    const semas = await createSemas(p, settings, layout.slots.total, this.#exit, this.#counters);
+    this.#cluster = {
+      settings,
+      layout,
+      segment,
+      anonymous,
+      semas,
+      locks: new LockTable(),
+      heap: new Heap(),
+      postmaster: p.pid,
+      epoch: now(),
+    };
+    this.#words = memoryOf(p, this.#cluster);
+    initMemory(this.#words, layout, settings);
+  }
+
+  /** After a crash the same memory serves again: nobody has it any more. */
+  #anonymousMemory(layout: Layout): SharedArrayBuffer {
+    this.#anonymous ??= new SharedArrayBuffer(layout.bytes);
+    return this.#anonymous;
+  }
+
+  /** Recovery, then the processes of a server that is up. */
+  async #startUp(): Promise<void> {
+    const { first, afterRecovery } = this.#settings.profile;
+    this.#recovered = false;
+    this.#crashed = false;
+    for (const kind of first) await this.#start(kind);
+    await this.#waitUntil(() => this.#recovered || this.#startFailed || this.#crashed);
+    if (!this.#recovered || this.#request !== "none") return;
+    for (const kind of afterRecovery) await this.#start(kind);
+    this.#log("database system is ready to accept connections");
+    this.#emit({ type: "ready", instance: this.#settings.instance, pid: this.#p.pid });
+  }
+
+  #start(kind: Parameters<Children["start"]>[2]): Promise<void> {
+    return this.#children.start(this.#cluster!, this.#words, kind, this.#counters);
+  }
+
+  /** ServerLoop: until it is to stop, a child has crashed, or the clients are done. */
+  async #serve(): Promise<void> {
+    if (this.#request !== "none") return;
+    if (!this.#settings.startOnly) await this.#connect();
+    while (!this.#crashed && !this.#stops()) {
+      if (await this.#pause(LOOK_MILLIS)) continue;
+      this.#progress();
+      for (const pid of dueAlarms(this.#cluster!, this.#words)) {
+        await attempt(this.#p.kill(pid, "SIGALRM"));
+      }
+    }
+  }
+
+  /** A smart shutdown waits for clients; when all of them are done, somebody says pg_ctl stop. */
+  #stops(): boolean {
+    if (this.#request === "smart") return !this.#children.has(["backend"]);
+    if (this.#request !== "none") return true;
+    if (this.#clients === null || this.#clients.working) return false;
+    this.#request = "fast";
+    return true;
+  }
+
+  async #connect(): Promise<void> {
+    this.#clients ??= new Clients(this.#settings);
+    for (const { client, counters } of this.#clients.connecting()) {
+      await this.#children.connect(this.#cluster!, this.#words, client, counters);
+    }
+  }
+
+  /** [PG-33] [PG-34] */
+  async #shutdown(): Promise<void> {
+    this.#log(`received ${this.#request} shutdown request`);
+    if (this.#request === "immediate") return this.#terminateAll();
+    if (this.#request === "fast") this.#log("aborting any active transactions");
+    for (const step of this.#settings.profile.shutdown) {
+      await this.#children.signal(step.signal, step.kinds);
+      await this.#waitUntil(() => this.#crashed || this.#isDone(step));
+      if (this.#crashed) return;
+    }
+  }
+
+  #isDone({ kinds, untilWalClosed }: ShutdownStep): boolean {
+    if (!this.#children.has(kinds)) return true;
+    const closed = this.#cluster!.layout.global(G_WAL_CLOSED);
+    return untilWalClosed === true && Atomics.load(this.#words, closed) !== 0;
+  }
+
+  /** SIGQUIT to all, SIGKILL to those who are there five seconds later. [PG-34] [PG-35] */
+  async #terminateAll(): Promise<void> {
+    await this.#children.signal("SIGQUIT");
+    let killAt = now() + SIGKILL_CHILDREN_AFTER_MILLIS;
+    while (this.#children.size > 0) {
+      if (await this.#pause(LOOK_MILLIS)) continue;
+      if (now() < killAt) continue;
+      killAt = Number.POSITIVE_INFINITY;
+      await this.#children.signal("SIGKILL");
+    }
+  }
+
+  /** Reap children until the condition holds. Signals that are caught make it look again. */
+  async #waitUntil(done: () => boolean): Promise<void> {
+    while (!done()) {
+      try {
+        this.#reap(await this.#p.wait(-1));
+      } catch (error) {
+        const errno = errnoOf(error);
+        if (errno === ECHILD) return;
+        if (errno !== EINTR) throw error;
+      }
+    }
+  }
+
+  /** A child that has ended, or a nap of at most `millis`. @returns whether it was a child */
+  async #pause(millis: number): Promise<boolean> {
+    const result = this.#children.size === 0 ? null : await this.#p.wait(-1, WNOHANG);
+    this.#reap(result);
+    if (result === null) await this.#p.sleep(millis);
+    return result !== null;
+  }
+
+  #reap(result: WaitResult | null): void {
+    const end = result === null ? null : this.#children.end(result, this.#words);
+    if (end === null) return;
+    const { child } = end;
+    if (child.client !== null) this.#clients?.ended(child.client, end.status);
+    if (child.kind === "startup") this.#startupEnded(end);
+    else if (end.crash) this.#crash(end);
+  }
+
+  #startupEnded(end: End): void {
+    if (!end.crash) {
+      this.#recovered = true;
+      return;
+    }
+    this.#log(describe(end));
+    if (!this.#crashed) this.#log("aborting startup due to startup process failure");
+    this.#startFailed ||= !this.#crashed;
+  }
+
+  /** HandleChildCrash. [PG-35] */
+  #crash(end: End): void {
+    if (this.#request === "immediate" || this.#crashed || this.#startFailed) return;
+    this.#log(describe(end));
+    this.#log("terminating any other active server processes");
+    this.#crashed = true;
+  }
+
+  async #catchSignals(): Promise<void> {
+    const p = this.#p;
+    const rank: readonly Request[] = ["none", "smart", "fast", "immediate"];
+    const ask = (request: Request) => (): void => {
+      if (rank.indexOf(request) > rank.indexOf(this.#request)) this.#request = request;
+    };
+    await p.signal("SIGTERM", ask("smart"));
+    await p.signal("SIGINT", ask("fast"));
+    await p.signal("SIGQUIT", ask("immediate"));
+    for (const signal of ["SIGCHLD", "SIGUSR1", "SIGHUP"] as const)
+      await p.signal(signal, () => {});
+  }
+
+  #progress(): void {
+    if (this.#clients === null || now() < this.#nextProgress) return;
+    this.#nextProgress = now() + PROGRESS_MILLIS;
+    const { instance } = this.#settings;
+    this.#emit({ type: "progress", instance, ...this.#clients.progress() });
+  }
+
+  #emitResult(): void {
+    if (this.#clients !== null) this.#emit(this.#clients.result(this.#counters, this.#crashes));
+  }
+
+  #emit(record: PostgresRecord): void {
+    this.#p.emit(record);
+  }
+
+  #log(text: string): void {
+    log(this.#p, this.#settings.instance, "LOG", text);
+  }
+
+  #fatal(error: unknown): number {
+    if (!(error instanceof PgError)) throw error;
+    report(this.#p, this.#settings.instance, error);
+    return 1;
+  }
+
+  /** The lock file goes last. */
+  #unlink(): void {
+    this.#directory.lockFile = null;
+    if (this.#settings.profile.lastWord) this.#log("database system is shut down");
+  }
+}
+
+const SIGNAL_TEXTS: Readonly<Record<string, string>> = {
+  SIGABRT: "Abort trap",
+  SIGKILL: "Killed",
+  SIGQUIT: "Quit",
+  SIGTERM: "Terminated",
+  SIGSEGV: "Segmentation fault",
+  SIGSYS: "Bad system call",
+};
+
+/** LogChildExit. */
+function describe({ child, status, signal }: End): string {
+  const who = `${ROLES[child.kind].name} (PID ${child.pid})`;
+  if (signal === null) return `${who} exited with exit code ${status}`;
+  const text = SIGNAL_TEXTS[signalName(signal) ?? ""] ?? "Unknown signal";
+  return `${who} was terminated by signal ${signal}: ${text}`;
+}

@@ -1,0 +1,289 @@
+/**
+ * The plan of a replay: what is issued after what, which calls have to sleep, and who wakes them.
+ *
+ * Steps are carried out one after the other. A call that slept in the recording is issued as soon
+ * as it began there and nothing lets it through, and finishes where its effect stands in the order:
+ * after its waker. Where several processes wait for one semaphore they fall asleep in the order in
+ * which they got it. So what the recording left open is settled here, once, and a replay has the
+ * same results each time; the work is nearly linear in the number of events.
+ */
+import { effectsOf, isInterrupted } from "./order.ts";
+import type { RecordedEvent, Recording } from "./recording.ts";
+import { type Peak, qbytesOf, World } from "./world.ts";
+
+export type Step =
+  /** Issue the event; it returns at once, or sleeps until its `finish`. */
+  | { readonly kind: "issue"; readonly ix: number; readonly sleeps: boolean }
+  /** The sleeping call has to return; it may not have before step `cause`. */
+  | { readonly kind: "finish"; readonly ix: number; readonly cause: number }
+  /** Send `signal` to the process that sleeps in event `ix`: nobody in the recording does. */
+  | { readonly kind: "interrupt"; readonly ix: number; readonly signal: string }
+  /** Not issued: it was cut short before it did anything, and would not sleep here. */
+  | { readonly kind: "skip"; readonly ix: number }
+  /** The parent of `pid` waits for it, so that its pid is gone. */
+  | { readonly kind: "reap"; readonly pid: number };
+
+export interface PlannedProcess {
+  readonly pid: number;
+  /** null: it appears without a fork. */
+  readonly parent: number | null;
+  /** Signals it lives on after. */
+  readonly caught: ReadonlySet<string>;
+  /** Signal that ends it, or null. */
+  readonly killedBy: string | null;
+  readonly thread: boolean;
+}
+
+export interface Plan {
+  readonly events: readonly RecordedEvent[];
+  readonly steps: readonly Step[];
+  readonly processes: ReadonlyMap<number, PlannedProcess>;
+  /** Steps that expect a sleep. */
+  readonly sleeps: number;
+  /** The most the recording has of each resource at a time. */
+  readonly peak: Peak;
+  /** Bytes that a queue holds. */
+  readonly qbytes: number;
+}
+
+/** Signal that stands for the end of a timeout, which semop of FreeBSD does not have. */
+export const TIMEOUT_SIGNAL = "SIGALRM";
+
+export function planOf(recording: Recording): Plan {
+  const { events } = recording;
+  const qbytes = qbytesOf(events);
+  const { order, start, effect } = effectsOf(events, qbytes);
+  const planner = new Planner(events, order, start, effect, qbytes);
+  planner.walk();
+  const { steps, sleeps, peak } = planner;
+  return { events, steps, processes: processesOf(events), sleeps, peak, qbytes };
+}
+
+function processesOf(events: readonly RecordedEvent[]): Map<number, PlannedProcess> {
+  const processes = new Map<number, PlannedProcess & { caught: Set<string> }>();
+  const make = (pid: number, parent: number | null, thread: boolean) => {
+    const made = { pid, parent, caught: new Set<string>(), killedBy: null, thread };
+    processes.set(pid, made);
+    return made;
+  };
+  const last = new Map<number, RecordedEvent>();
+  for (const event of events) {
+    const { pid, call, args } = event;
+    let process = processes.get(pid) ?? make(pid, null, false);
+    const before = last.get(pid);
+    if (before?.call === "signal" && call !== "killed") process.caught.add(before.args.sig!);
+    if (call === "killed") {
+      process = { ...process, killedBy: args.sig! };
+      processes.set(pid, process);
+    }
+    if (event.errno === "EAGAIN" && call === "semtimedop") process.caught.add(TIMEOUT_SIGNAL);
+    if (call === "fork" && typeof event.ret === "number" && !processes.has(event.ret)) {
+      make(event.ret, pid, args.thread === true);
+    }
+    last.set(pid, event);
+  }
+  return processes;
+}
+
+/** What competes for one thing: its consumers, in the order in which they get it. */
+interface Line {
+  readonly consumers: number[];
+  next: number;
+}
+
+class Planner {
+  readonly #events: readonly RecordedEvent[];
+  readonly #order: readonly number[];
+  readonly #start: Float64Array;
+  readonly #effect: Float64Array;
+  readonly #world: World;
+  readonly #lines = new Map<string, Line>();
+  readonly #lineOf: (Line | null)[];
+  readonly #issued: Uint8Array;
+  /** Event of the same process before this one, or -1; and which have had their effect. */
+  readonly #before: Int32Array;
+  readonly #applied: Uint8Array;
+  /** Step of the last change of each object. */
+  readonly #changed = new Map<string, number>();
+  /** Effect and step of the last kill, by pid and signal. */
+  readonly #signalled = new Map<string, { readonly at: number; readonly step: number }>();
+  readonly #parents = new Map<number, number>();
+  readonly #gone = new Set<number>();
+  readonly #reaped = new Set<number>();
+  readonly #asleep = new Set<number>();
+  #open: number[] = [];
+  readonly steps: Step[] = [];
+  sleeps = 0;
+
+  constructor(
+    events: readonly RecordedEvent[],
+    order: readonly number[],
+    start: Float64Array,
+    effect: Float64Array,
+    qbytes: number,
+  ) {
+    this.#events = events;
+    this.#order = order;
+    this.#start = start;
+    this.#effect = effect;
+    this.#world = new World(qbytes);
+    this.#issued = new Uint8Array(events.length);
+    this.#applied = new Uint8Array(events.length);
+    this.#before = previousOf(events);
+    this.#lineOf = new Array<Line | null>(events.length).fill(null);
+    for (const ix of order) this.#lineUp(ix);
+  }
+
+  get peak(): Peak {
+    return this.#world.peak;
+  }
+
+  #lineUp(ix: number): void {
+    const name = lineName(this.#events[ix]);
+    if (name === null) return;
+    const line = this.#lines.get(name) ?? { consumers: [], next: 0 };
+    this.#lines.set(name, line);
+    line.consumers.push(ix);
+    this.#lineOf[ix] = line;
+  }
+
+  walk(): void {
+    const sleepers = this.#order
+      .filter((ix) => this.#lineOf[ix] !== null && this.#effect[ix] > this.#start[ix])
+      .sort((a, b) => this.#start[a] - this.#start[b] || a - b);
+    let next = 0;
+    for (const ix of this.#order) {
+      const now = this.#effect[ix];
+      for (; next < sleepers.length && this.#start[sleepers[next]] <= now; next++) {
+        this.#open.push(sleepers[next]);
+      }
+      this.#fallAsleep();
+      this.#takeEffect(ix);
+    }
+  }
+
+  /** Issue the open calls that would sleep now; one may let the next in its line follow. */
+  #fallAsleep(): void {
+    this.#open = this.#open.filter((ix) => this.#issued[ix] === 0 && this.#applied[ix] === 0);
+    for (let again = this.#open.length > 0; again; ) {
+      again = false;
+      for (const ix of this.#open) {
+        if (this.#issued[ix] === 1 || !this.#maySleep(ix)) continue;
+        this.#issue(ix, true);
+        again = true;
+      }
+    }
+  }
+
+  #maySleep(ix: number): boolean {
+    const before = this.#before[ix];
+    if (before >= 0 && this.#applied[before] === 0) return false;
+    const line = this.#lineOf[ix]!;
+    return line.consumers[line.next] === ix && !this.#world.ready(this.#events[ix]);
+  }
+
+  #issue(ix: number, sleeps: boolean): void {
+    const line = this.#lineOf[ix];
+    if (line !== null) line.next++;
+    this.#issued[ix] = 1;
+    if (sleeps) {
+      this.sleeps++;
+      this.#asleep.add(this.#events[ix].pid);
+    }
+    this.steps.push({ kind: "issue", ix, sleeps });
+  }
+
+  #takeEffect(ix: number): void {
+    const event = this.#events[ix];
+    if (this.#issued[ix] === 1) this.#finish(ix, event);
+    else if (this.#lineOf[ix] !== null && isInterrupted(event.errno)) this.#skip(ix);
+    else {
+      if (event.call === "kill" && event.errno === "ESRCH") this.#reap(Math.abs(event.args.pid!));
+      this.#issue(ix, false);
+    }
+    this.#applied[ix] = 1;
+    this.#world.apply(event);
+    this.#note(ix, event);
+  }
+
+  #skip(ix: number): void {
+    this.#lineOf[ix]!.next++;
+    this.steps.push({ kind: "skip", ix });
+  }
+
+  #finish(ix: number, event: RecordedEvent): void {
+    this.#asleep.delete(event.pid);
+    let cause = this.#changed.get(objectOf(event)) ?? 0;
+    if (isInterrupted(event.errno)) cause = this.#interrupt(ix, signalAfter(this.#events, ix));
+    else if (event.errno === "EAGAIN") cause = this.#interrupt(ix, TIMEOUT_SIGNAL);
+    this.steps.push({ kind: "finish", ix, cause });
+  }
+
+  /** Step that sends the signal; one that nobody in the recording sent comes from outside. */
+  #interrupt(ix: number, signal: string): number {
+    const sent = this.#signalled.get(`${this.#events[ix].pid} ${signal}`);
+    if (sent !== undefined && sent.at >= this.#start[ix]) return sent.step;
+    return this.steps.push({ kind: "interrupt", ix, signal }) - 1;
+  }
+
+  /** kill(2) of an ended process answers ESRCH once its parent has waited for it. */
+  #reap(pid: number): void {
+    const parent = this.#parents.get(pid);
+    if (parent === undefined || !this.#gone.has(pid) || this.#reaped.has(pid)) return;
+    if (this.#gone.has(parent) || this.#asleep.has(parent)) return;
+    this.#reaped.add(pid);
+    this.steps.push({ kind: "reap", pid });
+  }
+
+  #note(ix: number, event: RecordedEvent): void {
+    const { call, args, pid, ret, errno } = event;
+    if (call === "fork" && typeof ret === "number") this.#parents.set(ret, pid);
+    if (call === "exit" || call === "killed") this.#gone.add(pid);
+    if (errno !== undefined) return;
+    const step = this.steps.length - 1;
+    if (call === "kill") {
+      this.#signalled.set(`${Math.abs(args.pid!)} ${args.sig}`, { at: this.#effect[ix], step });
+    }
+    if (changes(event)) this.#changed.set(objectOf(event), step);
+  }
+}
+
+/** The signal that the process got after event `ix`. */
+function signalAfter(events: readonly RecordedEvent[], ix: number): string {
+  const { pid } = events[ix];
+  for (let next = ix + 1; next < events.length; next++) {
+    if (events[next].pid === pid) return events[next].args.sig ?? TIMEOUT_SIGNAL;
+  }
+  return TIMEOUT_SIGNAL;
+}
+
+/** Calls that may let a sleeper go on. */
+function changes({ call, args }: RecordedEvent): boolean {
+  if (call === "semop" || call === "semtimedop") return args.sops!.some(({ op }) => op !== 0);
+  if (call === "semctl" || call === "msgctl") return !/STAT|GET|INFO/.test(args.cmd!);
+  return call === "msgsnd" || call === "msgrcv";
+}
+
+const objectOf = ({ call, args }: RecordedEvent): string => `${call.slice(0, 3)} ${args.id}`;
+
+function previousOf(events: readonly RecordedEvent[]): Int32Array {
+  const last = new Map<number, number>();
+  return Int32Array.from(events, ({ pid }, ix) => {
+    const before = last.get(pid) ?? -1;
+    last.set(pid, ix);
+    return before;
+  });
+}
+
+/** What the call may have to wait for, if anything: a semaphore, or one end of a queue. */
+function lineName({ call, args, errno }: RecordedEvent): string | null {
+  const timedOut = call === "semtimedop" && errno === "EAGAIN";
+  const slept = errno === undefined || errno === "EIDRM" || isInterrupted(errno) || timedOut;
+  if (!slept) return null;
+  if (call === "msgsnd" || call === "msgrcv") {
+    return args.flags!.includes("IPC_NOWAIT") ? null : `${call} ${args.id}`;
+  }
+  if (call !== "semop" && call !== "semtimedop") return null;
+  const waits = args.sops!.find(({ op, flg }) => op <= 0 && !flg.includes("IPC_NOWAIT"));
+  return waits === undefined ? null : `sem ${args.id} ${waits.num}`;
+}
