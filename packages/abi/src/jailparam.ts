@@ -2,7 +2,7 @@
  * Parameters of jails by name, and how libjail reads `name=value`: both are user land. The kernel
  * uses the table of kinds to test what it is given. [JAIL-6] [JAIL-10]
  */
-import { JAIL_SYS_NAMES, type JailValue, type JailParams } from "./jail.ts";
+import { JAIL_SYS_NAMES, type JailParams, type JailSysName, type JailValue } from "./jail.ts";
 
 export type JailParamKind = "int" | "string" | "bool" | "jailsys";
 
@@ -99,7 +99,7 @@ function parseInteger(name: string, value: string | null): ParsedJailParam {
 function parseJailsys(name: string, value: string | null): ParsedJailParam {
   if (value === null) return { name, value: JAIL_SYS_NAMES.indexOf("new") };
   const word = value.toLowerCase();
-  const known = JAIL_SYS_NAMES.findIndex((one) => one === word);
+  const known = JAIL_SYS_NAMES.indexOf(word as JailSysName);
   if (known !== -1) return { name, value: known };
   if (DECIMAL.test(value)) return { name, value: Number(value) };
   return { error: `${name}: unknown jailsys value "${value}"` };

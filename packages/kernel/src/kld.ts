@@ -7,15 +7,7 @@
  * for UNLOAD, so a forced unload is as any other [JAIL-68]. What jails get from a late load is the
  * model's answer, Model.loaded; other policies of late load belong there. Missing: securelevel.
  */
-import {
-  EBUSY,
-  EEXIST,
-  ENOENT,
-  EPERM,
-  type Errno,
-  ESLEEP,
-  OK,
-} from "@jailyard/abi/errno";
+import { EBUSY, EEXIST, ENOENT, EPERM, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { msgInfo, semInfo, shmInfo } from "@jailyard/abi/limits";
 import { JAIL, MSG, type Reason, SEM, SHM } from "@jailyard/abi/reason";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";

@@ -1,6 +1,6 @@
-import type { Model, ModelName } from "./model.ts";
 import { flat } from "./model/flat.ts";
 import { jailKeyed } from "./model/jail-keyed.ts";
+import type { Model, ModelName } from "./model.ts";
 
 const BY_NAME: Readonly<Record<ModelName, Model>> = { "jail-keyed": jailKeyed, flat };
 
