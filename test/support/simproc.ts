@@ -3,7 +3,7 @@
  * and workers. Time is virtual, and which process goes on next is drawn from a seed, so a run can
  * be repeated.
  */
-import { EDEAD, ESLEEP, type Errno, OK } from "@jailyard/abi/errno";
+import { EDEAD, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, type JailParams } from "@jailyard/abi/jail";
 import { SIGNALS, type SignalName } from "@jailyard/abi/signal";
 import * as sys from "@jailyard/abi/syscall";

@@ -3,17 +3,11 @@ import postgres from "@jailyard/workload/postgres/instance";
 import { setClock } from "@jailyard/workload/postgres/clock";
 import { SimYard } from "../support/simproc.ts";
 
-test.each(["8.1", "9.2", "9.6", "15", "18"])("run %s", async (version) => {
+test.each([{ workload: "simple-update" }, { fsync: false }, { fsync: false, scale: 10 }])("run %s", async (c) => {
   const yard = new SimYard({}, 7);
   setClock({ now: () => yard.now, spend: (m) => yard.advance(m / 1000) });
-  const h = yard.start(postgres.main, { version, transactions: 40, seconds: 100, backends: 8, maxConnections: 20 });
-  const t0 = performance.now();
-  try {
-    await yard.until(() => h.xstat !== null);
-  } finally {
-    console.log(performance.now() - t0, yard.now, yard.trace.length, h.xstat, h.errors);
-    for (const r of h.records as any[]) if (r.type === "log") console.log(r.pid, r.level, r.text);
-    const r = (h.records as any[]).find((x) => x.type === "result");
-    if (r) { delete r.latency; console.log(JSON.stringify(r)); }
-  }
+  const h = yard.start(postgres.main, { version: "15", transactions: 100, seconds: 100, backends: 8, maxConnections: 20, ...c });
+  await yard.until(() => h.xstat !== null);
+  const r = (h.records as any[]).find((x) => x.type === "result");
+  if (r) { delete r.latency; delete r.clients; console.log(JSON.stringify(c), r.sleeps / r.transactions, JSON.stringify(r)); }
 });

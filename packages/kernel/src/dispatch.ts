@@ -202,8 +202,8 @@ interface Cred {
   readonly groups: readonly number[];
 }
 
-const setcredCall = withArgument<Cred>((_k, _tf, td, { uid, gid, groups }) => {
-  const error = setcred(td, uid, gid, groups);
+const setcredCall = withArgument<Cred>((k, _tf, td, { uid, gid, groups }) => {
+  const error = setcred(k, td, uid, gid, groups);
   return error === OK ? OK : deny(td, EPERM, PROC_416);
 });
 

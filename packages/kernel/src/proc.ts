@@ -186,6 +186,7 @@ function waitResume(k: Kernel, td: Thread): Errno {
 
 /** The process changes its credentials for good. EPERM unless root or nothing changes. */
 export function setcred(
+  k: Kernel,
   td: Thread,
   uid: number,
   gid: number,
@@ -195,6 +196,7 @@ export function setcred(
   const old = td.p_ucred;
   if (!force && !privileged(old) && (uid !== old.cr_ruid || gid !== old.cr_gid)) return EPERM;
   td.p_ucred = { cr_uid: uid, cr_ruid: uid, cr_gid: gid, cr_groups: [...groups], cr_prison: old.cr_prison };
+  k.racct?.credChanged(td, old);
   td.td_retval = 0;
   return OK;
 }

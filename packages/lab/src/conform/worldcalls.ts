@@ -76,8 +76,8 @@ const signal: Carry<Args["signal"]> = ({ k }, td, { sig }) => {
   return gives({ ret: 0 });
 };
 
-const carrySetcred: Carry<Args["setcred"]> = (_stage, td, { uid, gid, groups = [] }) =>
-  gives({ ret: 0 }, setcred(td, uidT(uid), uidT(gid), groups.map(uidT), true));
+const carrySetcred: Carry<Args["setcred"]> = ({ k }, td, { uid, gid, groups = [] }) =>
+  gives({ ret: 0 }, setcred(k, td, uidT(uid), uidT(gid), groups.map(uidT), true));
 
 const jidOf = ({ jails }: Stage, name: string): Jid => jails.get(name)?.jid ?? NO_JID;
 

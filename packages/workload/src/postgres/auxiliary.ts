@@ -13,7 +13,6 @@ import type { DataDirectory } from "./lockfile.ts";
 import { lwAcquire, lwRelease } from "./lwlock.ts";
 import { EXCLUSIVE } from "./lwmode.ts";
 import type { Pgproc } from "./pgproc.ts";
-import { log } from "./report.ts";
 import type { Kind } from "./version.ts";
 import { walBackgroundFlush, walFlush, walInsert } from "./wal.ts";
 
@@ -95,7 +94,7 @@ async function untilTold(
 
 /** The startup process: recovery, short after a clean shutdown. */
 async function recover(me: Pgproc, directory: DataDirectory): Promise<number> {
-  const say = (text: string): void => log(me.p, me.cluster.settings.instance, "LOG", text);
+  const say = (text: string): void => me.cluster.log.line(me.p, "LOG", text);
   if (directory.clean) say("database system was shut down");
   else {
     say("database system was interrupted");
@@ -126,13 +125,13 @@ async function checkpointer(me: Pgproc, directory: DataDirectory): Promise<numbe
 }
 
 async function shutdownCheckpoint(me: Pgproc, directory: DataDirectory): Promise<void> {
-  const { instance } = me.cluster.settings;
-  log(me.p, instance, "LOG", "shutting down");
+  const { log } = me.cluster;
+  log.line(me.p, "LOG", "shutting down");
   await walFlush(me, await walInsert(me, CHECKPOINT_RECORD_BYTES));
   const lock = me.layout.single("ControlFile");
   await lwAcquire(me, lock, EXCLUSIVE);
   await writeAndSync(me);
   await lwRelease(me, lock);
   directory.clean = true;
-  if (!me.profile.lastWord) log(me.p, instance, "LOG", "database system is shut down");
+  if (!me.profile.lastWord) log.line(me.p, "LOG", "database system is shut down");
 }

@@ -7,7 +7,7 @@ import { ACCESS_SHARE, ROW_EXCLUSIVE } from "./locktable.ts";
 import { lwReleaseAll } from "./lwlock.ts";
 import type { Pgproc } from "./pgproc.ts";
 import { randomBelow } from "./random.ts";
-import { PgError, report } from "./report.ts";
+import { PgError } from "./report.ts";
 import type { Workload } from "./settings.ts";
 import { abort, assignXid, commit, takeSnapshot } from "./xact.ts";
 
@@ -47,7 +47,7 @@ async function oneTransaction(me: Pgproc, client: Client, start: number): Promis
     me.counters.latency.add((now() - start) * 1000);
   } catch (error) {
     if (!(error instanceof PgError) || error.level !== "ERROR") throw error;
-    report(me.p, me.cluster.settings.instance, error);
+    me.cluster.log.error(me.p, error);
     me.counters.aborted++;
     await lwReleaseAll(me);
     await abort(me);

@@ -9,7 +9,7 @@ import { lwAcquire, lwRelease, lwReleaseAll } from "./lwlock.ts";
 import { EXCLUSIVE } from "./lwmode.ts";
 import { Pgproc } from "./pgproc.ts";
 import type { Counters } from "./records.ts";
-import { PgError, report } from "./report.ts";
+import { PgError } from "./report.ts";
 import { abort } from "./xact.ts";
 
 /** Flags of children in shared memory: pmsignal.c. */
@@ -56,7 +56,7 @@ function setFlag(me: Pgproc, flag: number, value: number): void {
 async function complain(me: Pgproc, error: unknown): Promise<void> {
   if (!(error instanceof PgError)) throw error;
   const { p } = me;
-  report(p, me.cluster.settings.instance, error);
+  me.cluster.log.error(p, error);
   if (error.level !== "PANIC") return;
   await p.kill(p.pid, "SIGABRT");
   p.exit(134); // only if SIGABRT is not deadly

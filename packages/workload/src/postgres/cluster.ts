@@ -18,12 +18,14 @@ import {
   S_FREE_NEXT,
 } from "./layout.ts";
 import type { LockTable } from "./locktable.ts";
+import type { ServerLog } from "./report.ts";
 import type { SemaSets } from "./semas.ts";
 import type { Settings } from "./settings.ts";
 import type { Segment } from "./shmem.ts";
 
 export interface Cluster {
   readonly settings: Settings;
+  readonly log: ServerLog;
   readonly layout: Layout;
   readonly segment: Segment;
   /** The main memory if it is anonymous; null if it is in the segment. [PG-1] */

@@ -10,7 +10,7 @@ export async function writeAndSync(me: Pgproc): Promise<void> {
   me.counters.fsyncs++;
   const end = now() + fsyncMillis;
   for (let left = fsyncMillis; left > 0; left = end - now()) {
-    await me.p.sleep(left >= 1 ? Math.floor(left) : 0); // below the timer's grain: a turn at a time
+    await me.p.sleep(left);
   }
 }
 

@@ -17,8 +17,9 @@ import { G_WAL_CLOSED, Layout } from "./layout.ts";
 import { createLockFile, type DataDirectory, dataDirectory } from "./lockfile.ts";
 import { LockTable } from "./locktable.ts";
 import { Counters, type PostgresRecord } from "./records.ts";
-import { attempt, errnoOf, log, PgError, report } from "./report.ts";
+import { attempt, errnoOf, PgError, ServerLog } from "./report.ts";
 import { createSemas } from "./semas.ts";
+import type { Server } from "./server.ts";
 import type { Settings } from "./settings.ts";
 import { createSegment } from "./shmem.ts";
 import { ShmemExit } from "./shmemexit.ts";
@@ -35,11 +36,9 @@ type Request = "none" | "smart" | "fast" | "immediate";
 export class Postmaster {
   readonly #p: Process;
   readonly #settings: Settings;
+  readonly #server: Server;
   readonly #directory: DataDirectory;
   readonly #children: Children;
-  readonly #exit = new ShmemExit();
-  /** Of the processes that serve no client. */
-  readonly #counters = new Counters();
   #anonymous: SharedArrayBuffer | null = null;
   #cluster: Cluster | null = null;
   #words: Int32Array = new Int32Array(0);
@@ -54,6 +53,13 @@ export class Postmaster {
   constructor(p: Process, settings: Settings) {
     this.#p = p;
     this.#settings = settings;
+    this.#server = {
+      p,
+      settings,
+      log: new ServerLog(p, settings.instance),
+      exit: new ShmemExit(),
+      counters: new Counters(),
+    };
     this.#directory = dataDirectory(p.jail, settings.dataDirectory);
     this.#children = new Children(p, this.#directory);
   }
@@ -70,7 +76,7 @@ export class Postmaster {
       return await this.#lives();
     } catch (error) {
       const status = this.#fatal(error);
-      await this.#exit.run();
+      await this.#server.exit.run();
       this.#unlink();
       return status;
     }
@@ -87,7 +93,7 @@ export class Postmaster {
       const again = this.#crashed && !this.#startFailed && this.#request === "none";
       if (again) this.#log("all server processes terminated; reinitializing");
       else this.#emitResult();
-      await this.#exit.run();
+      await this.#server.exit.run();
       if (!again) return this.#lastStatus();
       this.#crashes++;
     }
@@ -101,22 +107,22 @@ export class Postmaster {
 
   /** Segment, sets, slots. [PG-32] */
   async #create(): Promise<void> {
-    const p = this.#p;
     const settings = this.#settings;
     const layout = new Layout(settings);
-    const segment = await createSegment(p, settings, this.#exit);
+    const segment = await createSegment(this.#server);
     this.#directory.lockFile!.segment = { key: segment.key, id: segment.id };
     const anonymous = settings.sharedMemoryType === "mmap" ? this.#anonymousMemory(layout) : null;
-    const semas = await createSemas(p, settings, layout.slots.total, this.#exit, this.#counters);
+    const semas = await createSemas(this.#server, layout.slots.total);
     this.#cluster = {
       settings,
+      log: this.#server.log,
       layout,
       segment,
       anonymous,
       semas,
       locks: new LockTable(),
       heap: new Heap(),
-      postmaster: p.pid,
+      postmaster: this.#p.pid,
       epoch: now(),
     };
     this.#words = memoryOf(p, this.#cluster);
@@ -143,7 +149,7 @@ export class Postmaster {
   }
 
   #start(kind: Parameters<Children["start"]>[2]): Promise<void> {
-    return this.#children.start(this.#cluster!, this.#words, kind, this.#counters);
+    return this.#children.start(this.#cluster!, this.#words, kind, this.#server.counters);
   }
 
   /** ServerLoop: until it is to stop, a child has crashed, or the clients are done. */
@@ -274,7 +280,8 @@ export class Postmaster {
   }
 
   #emitResult(): void {
-    if (this.#clients !== null) this.#emit(this.#clients.result(this.#counters, this.#crashes));
+    if (this.#clients !== null)
+      this.#emit(this.#clients.result(this.#server.counters, this.#crashes));
   }
 
   #emit(record: PostgresRecord): void {
@@ -282,12 +289,12 @@ export class Postmaster {
   }
 
   #log(text: string): void {
-    log(this.#p, this.#settings.instance, "LOG", text);
+    this.#server.log.line(this.#p, "LOG", text);
   }
 
   #fatal(error: unknown): number {
     if (!(error instanceof PgError)) throw error;
-    report(this.#p, this.#settings.instance, error);
+    this.#server.log.error(this.#p, error);
     return 1;
   }
 

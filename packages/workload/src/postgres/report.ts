@@ -2,7 +2,7 @@
 import { type Errno, strerror } from "@jailyard/abi/errno";
 import { SysError } from "@jailyard/abi/syserror";
 import type { Process } from "@jailyard/trap/process";
-import type { LogLevel } from "./records.ts";
+import type { LogLevel, LogRecord } from "./records.ts";
 
 /** Ends a statement (ERROR), a process (FATAL) or the server's life (PANIC). */
 export class PgError extends Error {
@@ -37,13 +37,27 @@ export async function attempt(call: Promise<unknown>): Promise<Errno | 0> {
 /** `%m` of a message. */
 export const reasonOf = (error: unknown): string => strerror(errnoOf(error));
 
-export function log(p: Process, instance: string, level: LogLevel, text: string): void {
-  p.emit({ type: "log", instance, pid: p.pid, level, text });
-}
+/**
+ * The server log. The postmaster opens it, and its children write to it too, as they inherit a
+ * real server's stderr.
+ */
+export class ServerLog {
+  readonly #emit: (record: LogRecord) => void;
+  readonly #instance: string;
 
-/** The lines of an error. */
-export function report(p: Process, instance: string, error: PgError): void {
-  log(p, instance, error.level, error.message);
-  if (error.detail !== "") log(p, instance, "DETAIL", error.detail);
-  if (error.hint !== "") log(p, instance, "HINT", error.hint);
+  constructor(p: Process, instance: string) {
+    this.#emit = (record) => p.emit(record);
+    this.#instance = instance;
+  }
+
+  line(p: Process, level: LogLevel, text: string): void {
+    this.#emit({ type: "log", instance: this.#instance, pid: p.pid, level, text });
+  }
+
+  /** The lines of an error. */
+  error(p: Process, error: PgError): void {
+    this.line(p, error.level, error.message);
+    if (error.detail !== "") this.line(p, "DETAIL", error.detail);
+    if (error.hint !== "") this.line(p, "HINT", error.hint);
+  }
 }

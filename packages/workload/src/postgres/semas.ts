@@ -17,9 +17,9 @@ import { IPC_CREAT, IPC_EXCL, IPC_RMID } from "@jailyard/abi/ipc";
 import { GETPID, GETVAL, SETVAL } from "@jailyard/abi/sem";
 import type { Process } from "@jailyard/trap/process";
 import type { Counters } from "./records.ts";
-import { attempt, errnoOf, log, PgError, reasonOf } from "./report.ts";
+import { attempt, errnoOf, PgError, reasonOf } from "./report.ts";
+import type { Server } from "./server.ts";
 import type { Settings } from "./settings.ts";
-import type { ShmemExit } from "./shmemexit.ts";
 
 /** Value of the identifying semaphore; set to one less, so that a semop names the creator. */
 const MAGIC = 537;
@@ -41,17 +41,11 @@ export const semaNum = (sets: SemaSets, slot: number): number => slot % sets.per
  * Semaphores for `count` slots, each 1 to begin with. What it made goes by `exit`. [PG-25]
  * @throws PgError FATAL
  */
-export async function createSemas(
-  p: Process,
-  settings: Settings,
-  count: number,
-  exit: ShmemExit,
-  counters: Counters,
-): Promise<SemaSets> {
-  const search = new SemaSearch(p, settings, counters);
+export async function createSemas(server: Server, count: number): Promise<SemaSets> {
+  const search = new SemaSearch(server);
   const ids: number[] = [];
-  const perSet = settings.semasPerSet;
-  exit.push(() => removeAll(p, settings, ids));
+  const perSet = server.settings.semasPerSet;
+  server.exit.push(() => removeAll(server, ids));
   for (let slot = 0; slot < count; slot++) {
     if (slot % perSet === 0) ids.push(await search.create());
     await search.setval(ids[ids.length - 1], slot % perSet, 1);
@@ -59,14 +53,10 @@ export async function createSemas(
   return { ids, perSet };
 }
 
-async function removeAll(
-  p: Process,
-  { instance }: Settings,
-  ids: readonly number[],
-): Promise<void> {
+async function removeAll({ p, log }: Server, ids: readonly number[]): Promise<void> {
   for (const id of ids) {
     await p.semctl(id, 0, IPC_RMID).catch((error) => {
-      log(p, instance, "LOG", `semctl(${id}, 0, IPC_RMID, ...) failed: ${reasonOf(error)}`);
+      log.line(p, "LOG", `semctl(${id}, 0, IPC_RMID, ...) failed: ${reasonOf(error)}`);
     });
   }
 }
@@ -103,7 +93,7 @@ class SemaSearch {
   readonly #counters: Counters;
   #key: number;
 
-  constructor(p: Process, settings: Settings, counters: Counters) {
+  constructor({ p, settings, counters }: Server) {
     this.#p = p;
     this.#settings = settings;
     this.#counters = counters;

@@ -16,9 +16,9 @@ import {
 import { IPC_CREAT, IPC_EXCL, IPC_RMID, IPC_STAT } from "@jailyard/abi/ipc";
 import type { Attachment } from "@jailyard/trap/attachment";
 import type { Process } from "@jailyard/trap/process";
-import { attempt, errnoOf, log, PgError, reasonOf } from "./report.ts";
+import { attempt, errnoOf, PgError, reasonOf } from "./report.ts";
+import type { Server } from "./server.ts";
 import { type Settings, slotCounts } from "./settings.ts";
-import type { ShmemExit } from "./shmemexit.ts";
 
 const MAGIC = 679834894;
 /** sizeof(PGShmemHeader). [PG-1] */
@@ -75,27 +75,23 @@ function mainBytes(settings: Settings): number {
  * PGSharedMemoryCreate. What it made goes by `exit`.
  * @throws PgError FATAL
  */
-export async function createSegment(
-  p: Process,
-  settings: Settings,
-  exit: ShmemExit,
-): Promise<Segment> {
-  const { segmentRule } = settings.profile;
+export async function createSegment(server: Server): Promise<Segment> {
+  const { settings } = server;
   for (let key = firstShmKey(settings); ; key = (key + 1) | 0) {
     for (;;) {
-      const id = await tryCreate(p, settings, key);
-      if (id !== null) return attachNew(p, settings, exit, key, id);
+      const id = await tryCreate(server, key);
+      if (id !== null) return attachNew(server, key, id);
       const cleared =
-        segmentRule === "attach-count"
-          ? await clearByAttachCount(p, settings, key)
-          : await clearByCreator(p, key);
+        settings.profile.segmentRule === "attach-count"
+          ? await clearByAttachCount(server, key)
+          : await clearByCreator(server.p, key);
       if (!cleared) break;
     }
   }
 }
 
 /** The id of a new segment; null if something is in the way. [PG-17] steps 1 and 2 */
-async function tryCreate(p: Process, settings: Settings, key: number): Promise<number | null> {
+async function tryCreate({ p, settings }: Server, key: number): Promise<number | null> {
   const bytes = segmentBytes(settings);
   try {
     return await p.shmget(key, bytes, CREATE);
@@ -120,19 +116,14 @@ async function existsTooSmall(p: Process, key: number): Promise<boolean> {
   }
 }
 
-async function attachNew(
-  p: Process,
-  settings: Settings,
-  exit: ShmemExit,
-  key: number,
-  id: number,
-): Promise<Segment> {
-  const { instance, profile } = settings;
+async function attachNew(server: Server, key: number, id: number): Promise<Segment> {
+  const { p, settings, exit, log } = server;
   const warn = (call: string, error: unknown): void =>
-    log(p, instance, "LOG", `${call} failed: ${reasonOf(error)}`);
+    log.line(p, "LOG", `${call} failed: ${reasonOf(error)}`);
   exit.push(() => p.shmctl(id, IPC_RMID).catch((e) => warn(`shmctl(${id}, ${IPC_RMID}, 0)`, e)));
   const memory = await p.shmat(id, null, 0).catch((error) => {
-    const what = profile.keys === "inode" ? `id=${id}, addr=0x0, flags=0x0` : `id=${id}`;
+    const inode = settings.profile.keys === "inode";
+    const what = inode ? `id=${id}, addr=0x0, flags=0x0` : `id=${id}`;
     throw new PgError("FATAL", `shmat(${what}) failed: ${reasonOf(error)}`);
   });
   exit.push(() => p.shmdt(memory).catch((e) => warn(`shmdt(0x${memory.addr.toString(16)})`, e)));
@@ -150,14 +141,15 @@ function writeHeader(memory: Attachment, pid: number, settings: Settings): void 
 }
 
 /** True: try this key again. False: go on to the next. [PG-17] step 3 */
-async function clearByAttachCount(p: Process, settings: Settings, key: number): Promise<boolean> {
+async function clearByAttachCount(server: Server, key: number): Promise<boolean> {
+  const { p, settings, log } = server;
   const id = await p.shmget(key, HEADER_BYTES, 0).catch(nothing);
   if (id === null) return false;
   const { state, memory } = await analyse(p, settings, id);
   if (state === "attached" || state === "unknown") throw stillInUse(settings, { key, id });
   if (state === "gone") {
     const text = `shared memory block (key ${key}, ID ${id}) deleted during startup`;
-    log(p, settings.instance, "LOG", text);
+    log.line(p, "LOG", text);
   }
   const cleared =
     state === "gone" || (state === "unattached" && (await attempt(p.shmctl(id, IPC_RMID))) === 0);

@@ -1,8 +1,35 @@
 /** Linux's names in a recording, as FreeBSD's numbers. */
-import { IPC_CREAT, IPC_EXCL, IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
+import {
+  IPC_CREAT,
+  IPC_EXCL,
+  IPC_INFO,
+  IPC_NOWAIT,
+  IPC_RMID,
+  IPC_SET,
+  IPC_STAT,
+} from "@jailyard/abi/ipc";
 import { MSG_NOERROR } from "@jailyard/abi/msg";
-import { GETALL, GETNCNT, GETPID, GETVAL, GETZCNT, SEM_INFO, SEM_STAT, SEM_UNDO, SETALL, SETVAL } from "@jailyard/abi/sem";
-import { SHM_INFO, SHM_LOCK, SHM_RDONLY, SHM_REMAP, SHM_RND, SHM_STAT, SHM_UNLOCK } from "@jailyard/abi/shm";
+import {
+  GETALL,
+  GETNCNT,
+  GETPID,
+  GETVAL,
+  GETZCNT,
+  SEM_INFO,
+  SEM_STAT,
+  SEM_UNDO,
+  SETALL,
+  SETVAL,
+} from "@jailyard/abi/sem";
+import {
+  SHM_INFO,
+  SHM_LOCK,
+  SHM_RDONLY,
+  SHM_REMAP,
+  SHM_RND,
+  SHM_STAT,
+  SHM_UNLOCK,
+} from "@jailyard/abi/shm";
 import { SIGNALS } from "@jailyard/abi/signal";
 
 /** Flags that FreeBSD does not have are no bits at all. */

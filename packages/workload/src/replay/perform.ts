@@ -8,13 +8,7 @@ import { Mapping } from "./mapping.ts";
 import { commandOf, flagsOf, keyOf } from "./names.ts";
 import { isInterrupted } from "./order.ts";
 import type { RecordedArgs, RecordedEvent, RecordedSop } from "./recording.ts";
-import {
-  MSG_53,
-  MSG_64,
-  NO_FORK,
-  type Rule,
-  SEM_40_BAD,
-} from "./rules.ts";
+import { MSG_53, MSG_64, NO_FORK, type Rule, SEM_40_BAD } from "./rules.ts";
 
 /** Numbers of the recorded machine and of the yard. */
 export interface Numbers {
@@ -84,12 +78,17 @@ export function perform(n: Numbers, process: Emulated, event: RecordedEvent): Pr
   }
 }
 
-function performShm(n: Numbers, process: Emulated, { call, args }: RecordedEvent): Promise<unknown> {
+function performShm(
+  n: Numbers,
+  process: Emulated,
+  { call, args }: RecordedEvent,
+): Promise<unknown> {
   const p = process.p!;
   if (call === "shmget") {
     return p.shmget(keyOf(args.key!), args.size!, flagsOf(args.flags, args.mode));
   }
-  if (call === "shmat") return p.shmat(n.shm.id(args.id!), place(process, args), flagsOf(args.flags));
+  if (call === "shmat")
+    return p.shmat(n.shm.id(args.id!), place(process, args), flagsOf(args.flags));
   if (call === "shmdt") return p.shmdt(place(process, args) ?? 0);
   return p.shmctl(n.shm.id(args.id!), ...command(n, "shmctl", args));
 }
@@ -118,7 +117,9 @@ const BODY_MAX = 65_536;
 function msgsnd(p: Process, id: number, { type, size, flags }: RecordedArgs): Promise<void> {
   const mtext = body(Math.min(size!, BODY_MAX));
   const msg = { mtype: type!, mtext };
-  return size! <= BODY_MAX ? p.msgsnd(id, msg, flagsOf(flags)) : p.msgsnd(id, msg, flagsOf(flags), size);
+  return size! <= BODY_MAX
+    ? p.msgsnd(id, msg, flagsOf(flags))
+    : p.msgsnd(id, msg, flagsOf(flags), size);
 }
 
 function semctl(n: Numbers, p: Process, args: RecordedArgs): Promise<unknown> {
@@ -150,4 +151,3 @@ const user = (ids: Mapping, there: unknown): number =>
 
 /** errno of a recorded call as a program of FreeBSD sees it. */
 export const errnoHere = (errno: string): string => (isInterrupted(errno) ? "EINTR" : errno);
-

@@ -7,7 +7,7 @@
  * which they got it. So what the recording left open is settled here, once, and a replay has the
  * same results each time; the work is nearly linear in the number of events.
  */
-import { effectsOf, isInterrupted } from "./order.ts";
+import { type Effects, effectsOf, isInterrupted } from "./order.ts";
 import type { RecordedEvent, Recording } from "./recording.ts";
 import { type Peak, qbytesOf, World } from "./world.ts";
 
@@ -37,7 +37,10 @@ export interface PlannedProcess {
 export interface Plan {
   readonly events: readonly RecordedEvent[];
   readonly steps: readonly Step[];
+  readonly effects: Effects;
   readonly processes: ReadonlyMap<number, PlannedProcess>;
+  /** The event with which each process ends, by pid. */
+  readonly endOf: ReadonlyMap<number, number>;
   /** Steps that expect a sleep. */
   readonly sleeps: number;
   /** The most the recording has of each resource at a time. */
@@ -52,11 +55,20 @@ export const TIMEOUT_SIGNAL = "SIGALRM";
 export function planOf(recording: Recording): Plan {
   const { events } = recording;
   const qbytes = qbytesOf(events);
-  const { order, start, effect } = effectsOf(events, qbytes);
-  const planner = new Planner(events, order, start, effect, qbytes);
+  const effects = effectsOf(events, qbytes);
+  const planner = new Planner(events, effects, qbytes);
   planner.walk();
   const { steps, sleeps, peak } = planner;
-  return { events, steps, processes: processesOf(events), sleeps, peak, qbytes };
+  const processes = processesOf(events);
+  return { events, steps, effects, processes, endOf: endsOf(events), sleeps, peak, qbytes };
+}
+
+function endsOf(events: readonly RecordedEvent[]): Map<number, number> {
+  const ends = new Map<number, number>();
+  for (const [ix, { pid, call }] of events.entries()) {
+    if (call === "exit" || call === "killed") ends.set(pid, ix);
+  }
+  return ends;
 }
 
 function processesOf(events: readonly RecordedEvent[]): Map<number, PlannedProcess> {
@@ -103,8 +115,8 @@ class Planner {
   /** Event of the same process before this one, or -1; and which have had their effect. */
   readonly #before: Int32Array;
   readonly #applied: Uint8Array;
-  /** Step of the last change of each object. */
-  readonly #changed = new Map<string, number>();
+  /** Calls asleep, each with the first step that could let it go on; -1 while there is none. */
+  readonly #sleeping = new Map<number, number>();
   /** Effect and step of the last kill, by pid and signal. */
   readonly #signalled = new Map<string, { readonly at: number; readonly step: number }>();
   readonly #parents = new Map<number, number>();
@@ -115,13 +127,7 @@ class Planner {
   readonly steps: Step[] = [];
   sleeps = 0;
 
-  constructor(
-    events: readonly RecordedEvent[],
-    order: readonly number[],
-    start: Float64Array,
-    effect: Float64Array,
-    qbytes: number,
-  ) {
+  constructor(events: readonly RecordedEvent[], { order, start, effect }: Effects, qbytes: number) {
     this.#events = events;
     this.#order = order;
     this.#start = start;
@@ -189,6 +195,7 @@ class Planner {
     if (sleeps) {
       this.sleeps++;
       this.#asleep.add(this.#events[ix].pid);
+      this.#sleeping.set(ix, -1);
     }
     this.steps.push({ kind: "issue", ix, sleeps });
   }
@@ -213,7 +220,8 @@ class Planner {
 
   #finish(ix: number, event: RecordedEvent): void {
     this.#asleep.delete(event.pid);
-    let cause = this.#changed.get(objectOf(event)) ?? 0;
+    let cause = Math.max(0, this.#sleeping.get(ix)!);
+    this.#sleeping.delete(ix);
     if (isInterrupted(event.errno)) cause = this.#interrupt(ix, signalAfter(this.#events, ix));
     else if (event.errno === "EAGAIN") cause = this.#interrupt(ix, TIMEOUT_SIGNAL);
     this.steps.push({ kind: "finish", ix, cause });
@@ -241,10 +249,19 @@ class Planner {
     if (call === "exit" || call === "killed") this.#gone.add(pid);
     if (errno !== undefined) return;
     const step = this.steps.length - 1;
+    if (this.#sleeping.size > 0) this.#letGo(step, args.id);
     if (call === "kill") {
       this.#signalled.set(`${Math.abs(args.pid!)} ${args.sig}`, { at: this.#effect[ix], step });
     }
-    if (changes(event)) this.#changed.set(objectOf(event), step);
+  }
+
+  /** Sleepers that could go on now. The end of a process may have given semaphores back. */
+  #letGo(step: number, id: number | undefined): void {
+    for (const [ix, since] of this.#sleeping) {
+      const event = this.#events[ix];
+      if (since !== -1 || (id !== undefined && event.args.id !== id)) continue;
+      if (this.#world.ready(event)) this.#sleeping.set(ix, step);
+    }
   }
 }
 
@@ -256,15 +273,6 @@ function signalAfter(events: readonly RecordedEvent[], ix: number): string {
   }
   return TIMEOUT_SIGNAL;
 }
-
-/** Calls that may let a sleeper go on. */
-function changes({ call, args }: RecordedEvent): boolean {
-  if (call === "semop" || call === "semtimedop") return args.sops!.some(({ op }) => op !== 0);
-  if (call === "semctl" || call === "msgctl") return !/STAT|GET|INFO/.test(args.cmd!);
-  return call === "msgsnd" || call === "msgrcv";
-}
-
-const objectOf = ({ call, args }: RecordedEvent): string => `${call.slice(0, 3)} ${args.id}`;
 
 function previousOf(events: readonly RecordedEvent[]): Int32Array {
   const last = new Map<number, number>();

@@ -197,7 +197,11 @@ export function parseRecording(file: string, text: string): Recording {
     if (line.trim() === "") continue;
     const event = parseLine(file, i + 1, line);
     if (event.t < last) {
-      throw new RecordingError(file, i + 1, `starts at ${event.t}, before the line above (${last})`);
+      throw new RecordingError(
+        file,
+        i + 1,
+        `starts at ${event.t}, before the line above (${last})`,
+      );
     }
     last = event.t;
     events.push(event);

@@ -96,7 +96,10 @@ export const SEM_43 = rule(
 );
 export const SEM_49 = rule("SEM-49", "semop of no operations succeeds here; EINVAL on Linux.");
 export const MSG_24 = rule("MSG-24", "msg_qbytes is not raised above kern.ipc.msgmnb here.");
-export const MSG_30 = rule("MSG-30", "msgctl knows no command that informs about the system: EINVAL.");
+export const MSG_30 = rule(
+  "MSG-30",
+  "msgctl knows no command that informs about the system: EINVAL.",
+);
 export const MSG_53 = rule(
   "MSG-53",
   "msgrcv has no upper limit of the size here and would take a message: left out.",

@@ -21,7 +21,8 @@ export function compareStat(c: Comparing, ix: number, event: RecordedEvent, ds: 
   if (buf === undefined) return SAME;
   const differences: Difference[] = [];
   for (const [field, there] of Object.entries(buf)) {
-    if (field.endsWith("_perm")) differences.push(...comparePerm(c, there as Fields, ds[field] as Fields));
+    if (field.endsWith("_perm"))
+      differences.push(...comparePerm(c, there as Fields, ds[field] as Fields));
     else differences.push(...compareField(c, ix, field, there, ds[field]));
   }
   return verdictOf(differences);

@@ -7,7 +7,12 @@
  * line is a microsecond); pids `-o FILE` style (`123 …`) or `[pid 123]`; `-T` may be missing.
  * execve is kept only if it succeeded, SIGCHLD and SIGURG are left out.
  */
-import { type RecordedArgs, type RecordedCall, type RecordedEvent, RecordingError } from "./recording.ts";
+import {
+  type RecordedArgs,
+  type RecordedCall,
+  type RecordedEvent,
+  RecordingError,
+} from "./recording.ts";
 import { parseArguments } from "./straceargs.ts";
 import { numberOf, STRACE_CALLS, type StraceCall } from "./stracecall.ts";
 
@@ -35,14 +40,14 @@ interface Line {
   readonly body: string;
 }
 
-const REMEDY =
-  "record with: strace -f -ttt -T -e trace=ipc,process,kill -o FILE PROGRAM";
+const REMEDY = "record with: strace -f -ttt -T -e trace=ipc,process,kill -o FILE PROGRAM";
 /** Signals that come too often and say nothing. */
 const LEFT_OUT: ReadonlySet<string> = new Set(["SIGCHLD", "SIGURG"]);
 /** Stands for the process whose lines have no pid, until its number is known. */
 const ROOT = 0;
 
-const PREFIX = /^(?:\[pid\s+(\d+)\]\s+|(\d+)\s+)?(?:(\d+)\.(\d{1,6})\s+|(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?\s+)?(.*)$/;
+const PREFIX =
+  /^(?:\[pid\s+(\d+)\]\s+|(\d+)\s+)?(?:(\d+)\.(\d{1,6})\s+|(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?\s+)?(.*)$/;
 const RESULT = /^\s*=\s*(\S+)(?:\s+(E[A-Z0-9_]+))?.*?(?:<(\d+\.\d+)>)?\s*$/;
 
 /** Events of the text, sorted by start. @throws RecordingError naming file, line and remedy */

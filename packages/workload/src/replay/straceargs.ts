@@ -28,8 +28,7 @@ export function parseArguments(text: string): Arguments | null {
   return values === null ? null : { values, rest: scanner.rest() };
 }
 
-export const isQuoted = (v: Value | undefined): v is Quoted =>
-  typeof v === "object" && "text" in v;
+export const isQuoted = (v: Value | undefined): v is Quoted => typeof v === "object" && "text" in v;
 export const isStruct = (v: Value | undefined): v is Struct =>
   typeof v === "object" && "members" in v;
 export const isList = (v: Value | undefined): v is readonly Value[] => Array.isArray(v);

@@ -5,7 +5,7 @@
  *
  * Ids are those of the recording. What the recording never made is unknown, and blocks nobody.
  */
-import { type RecordedEvent, type RecordedSop } from "./recording.ts";
+import type { RecordedEvent, RecordedSop } from "./recording.ts";
 
 interface SemSet {
   readonly values: number[];
@@ -63,8 +63,19 @@ export class World {
   #msgSegments = 0;
   #pages = 0;
   readonly peak: Peak = {
-    semmni: 0, semmns: 0, semmsl: 0, semopm: 0, semmnu: 0, semume: 0,
-    shmmni: 0, shmpages: 0, shmbytes: 0, shmseg: 0, msgmni: 0, msgtql: 0, msgseg: 0,
+    semmni: 0,
+    semmns: 0,
+    semmsl: 0,
+    semopm: 0,
+    semmnu: 0,
+    semume: 0,
+    shmmni: 0,
+    shmpages: 0,
+    shmbytes: 0,
+    shmseg: 0,
+    msgmni: 0,
+    msgtql: 0,
+    msgseg: 0,
   };
 
   /** `qbytes` is what a queue of the recorded machine holds. */
@@ -288,4 +299,3 @@ export function qbytesOf(events: readonly RecordedEvent[]): number {
   }
   return LINUX_MSGMNB;
 }
-
