@@ -44,8 +44,7 @@ export type LimitName = (typeof LIMIT_NAMES)[number];
 export const NO_REASON = 0 as Reason;
 
 function rule(family: number): (n: number, limit?: LimitName) => Reason {
-  return (n, limit = "") =>
-    (LIMIT_NAMES.indexOf(limit) * FAMILY + family * RULES + n) as Reason;
+  return (n, limit = "") => (LIMIT_NAMES.indexOf(limit) * FAMILY + family * RULES + n) as Reason;
 }
 
 /** Rules of the reference by family; `SEM(46)` is SEM-46. Make them once, at module level. */

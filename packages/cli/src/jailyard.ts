@@ -1,2 +1,4 @@
 #!/usr/bin/env node
-process.stdout.write("0.1.0\n");
+import { main } from "./main.ts";
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,5 +1,5 @@
 /** Which process calls from which slot of which thread, and the calls themselves. */
-import { EAGAIN, EDEAD, EINVAL, ESLEEP, type Errno, OK } from "@jailyard/abi/errno";
+import { EAGAIN, EDEAD, EINVAL, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { NO_REASON } from "@jailyard/abi/reason";
 import { SIGKILL } from "@jailyard/abi/signal";
 import { SYS_exit, SYS_fork, SYS_spawn } from "@jailyard/abi/syscall";
@@ -8,7 +8,7 @@ import { getJson, RET0 } from "@jailyard/abi/wire";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
 import { type Kernel, run } from "@jailyard/kernel/kernel";
 import type { Prison } from "@jailyard/kernel/prison";
-import { exit1, newproc, psignal } from "@jailyard/kernel/proc";
+import { newproc, psignal } from "@jailyard/kernel/proc";
 import type { Thread } from "@jailyard/kernel/thread";
 import { answer, type KernThread, nudge } from "@jailyard/trap/kern";
 import type { EndedEvent } from "./boot.ts";
@@ -183,9 +183,9 @@ export class Bindings {
     if (binding.calling && binding.tf.sysno !== SYS_exit) this.#answer(binding, EDEAD);
   }
 
-  /** End every process that `exit` has not. For shutdown. */
+  /** End every process; one that sleeps leaves its queue first, as by kill(2). For shutdown. */
   killAll(): void {
-    for (const td of [...this.#k.procs.values()]) exit1(this.#k, td, SIGKILL);
+    for (const td of [...this.#k.procs.values()]) psignal(this.#k, td, SIGKILL);
     run(this.#k);
   }
 }

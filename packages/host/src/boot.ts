@@ -1,9 +1,10 @@
 /** What crosses threads when they start, and the events that they send to the yard. */
+
+import type { MessagePort } from "node:worker_threads";
 import type { Pid } from "@jailyard/abi/types";
 import type { KernelConfig } from "@jailyard/kernel/kernel";
 import type { GateBoot } from "@jailyard/trap/user";
 import type { Inheritance } from "@jailyard/trap/userprocess";
-import type { MessagePort } from "node:worker_threads";
 
 /** workerData of the kernel's thread. */
 export interface KernelBoot {

@@ -4,19 +4,21 @@
  * Over comlink only name, message and stack of an Error survive, so a method returns plain data
  * with an errno in it, and the near side throws.
  */
+
+import type { MessagePort } from "node:worker_threads";
 import { type Errno, OK } from "@jailyard/abi/errno";
-import { type JailInfo, type JailParams, JAIL_CREATE, JAIL_UPDATE } from "@jailyard/abi/jail";
+import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jailyard/abi/jail";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import { facilityBusy } from "@jailyard/kernel/facility";
 import { jailGet, jailRemove } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
-import { facilityBusy } from "@jailyard/kernel/facility";
-import { type Kernel, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
+import { type Kernel, type KernelConfig, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
 import type { Prison } from "@jailyard/kernel/prison";
-import { psignal } from "@jailyard/kernel/proc";
+import { psignal, setcred } from "@jailyard/kernel/proc";
 import { sysctlRead, sysctlWrite } from "@jailyard/kernel/sysctl";
+import { SLEEPING, ZOMBIE } from "@jailyard/kernel/thread";
 import { GatePage, type GateShape } from "@jailyard/trap/gate";
 import type { KernelGate } from "@jailyard/trap/kern";
-import type { MessagePort } from "node:worker_threads";
 import type { Bindings } from "./bindings.ts";
 
 export interface Answer {
@@ -50,18 +52,73 @@ export interface AttachThread {
   readonly jid: Jid;
 }
 
+/** A process as seen from outside, between two calls. */
+export interface ProcessState {
+  readonly pid: Pid;
+  /** In a call that sleeps; if not, it has its answer. */
+  readonly asleep: boolean;
+}
+
+/** What runs in the kernel's thread; both change when the yard starts over. */
+export interface System {
+  k: Kernel;
+  bindings: Bindings;
+}
+
 /** The methods; `port` goes beside the plain data because comlink must transfer it. */
 export class Control {
-  readonly #k: Kernel;
+  readonly #system: System;
   readonly #gate: KernelGate;
-  readonly #bindings: Bindings;
+  readonly #make: (config: KernelConfig) => System;
   readonly #stop: () => void;
 
-  constructor(k: Kernel, gate: KernelGate, bindings: Bindings, stop: () => void) {
-    this.#k = k;
+  /** `make` gives a fresh system for `reset`. */
+  constructor(
+    system: System,
+    gate: KernelGate,
+    make: (config: KernelConfig) => System,
+    stop: () => void,
+  ) {
+    this.#system = system;
     this.#gate = gate;
-    this.#bindings = bindings;
+    this.#make = make;
     this.#stop = stop;
+  }
+
+  get #k(): Kernel {
+    return this.#system.k;
+  }
+  get #bindings(): Bindings {
+    return this.#system.bindings;
+  }
+
+  /** Another kernel in the place of this one. False: some thread is attached still. */
+  reset(config: KernelConfig): boolean {
+    if (this.#gate.threads.some((thread) => thread !== undefined)) return false;
+    Object.assign(this.#system, this.#make(config));
+    return true;
+  }
+
+  /** Every process that has not ended. No call is under way while this is asked. */
+  processes(): ProcessState[] {
+    const states: ProcessState[] = [];
+    for (const { p_pid: pid, p_state } of this.#k.procs.values()) {
+      if (p_state !== ZOMBIE) states.push({ pid, asleep: p_state === SLEEPING });
+    }
+    return states;
+  }
+
+  /** Change credentials for good, whoever the process is. False: there is no such process. */
+  setcred(pid: Pid, uid: number, gid: number, groups: readonly number[]): boolean {
+    const td = this.#k.procs.get(pid);
+    if (td === undefined || td.p_state === ZOMBIE) return false;
+    setcred(this.#k, td, uid, gid, groups, true);
+    return true;
+  }
+
+  /** SIGKILL for all, as at shutdown. */
+  killAll(): void {
+    this.#bindings.killAll();
   }
 
   jailSet(params: JailParams, create: boolean): Answer {
@@ -100,7 +157,10 @@ export class Control {
 
   attach(thread: AttachThread, port: MessagePort): boolean {
     const prison = this.#prison(thread.jid);
-    if (prison === undefined) return false;
+    if (prison === undefined) {
+      port.close();
+      return false;
+    }
     const { ix, awaits, page, shape } = thread;
     const kern = { ix, awaits, port, page: new GatePage(page, shape) };
     this.#gate.threads[ix] = kern;

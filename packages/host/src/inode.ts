@@ -7,5 +7,5 @@
 export function inodeOf(path: string): number {
   let hash = 0x811c9dc5; // FNV-1a
   for (let i = 0; i < path.length; i++) hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193);
-  return (hash & 0x7fffffff) || 1;
+  return hash & 0x7fffffff || 1;
 }

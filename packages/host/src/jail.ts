@@ -1,16 +1,18 @@
 /** A jail as the yard's user has it: its thread, its processes, its end. */
-import { type Remote, releaseProxy, transfer, wrap } from "comlink";
+
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { OK, strerror } from "@jailyard/abi/errno";
 import type { Jid, Pid } from "@jailyard/abi/types";
-import { GatePage, gateBytes, type GateShape, ringThread } from "@jailyard/trap/gate";
+import { GatePage, type GateShape, gateBytes, ringThread } from "@jailyard/trap/gate";
 import type { GateBoot } from "@jailyard/trap/user";
+import { type Remote, releaseProxy, transfer, wrap } from "comlink";
 import type { JailControl, JailEvent, JailTask, OwnStart, Start } from "./boot.ts";
 import { endpoint } from "./endpoint.ts";
 import { ProcessHandle } from "./processhandle.ts";
-import { type Yard, YardError } from "./yard.ts";
+import type { Yard } from "./yard.ts";
+import { YardError } from "./yarderror.ts";
 
 export interface SpawnOptions {
   /** Path or file: URL of a module that exports a program. */
@@ -59,8 +61,7 @@ export class Jail {
     const jail = new Jail(yard, jid, name);
     const thread = await jail.#startThread(yard.shape, undefined);
     jail.#main = thread;
-    const ring = (): void => ringThread(thread.head);
-    jail.#control = wrap<JailControl>(endpoint(thread.control, ring));
+    jail.#control = wrap<JailControl>(endpoint(thread.control, () => jail.ring()));
     return jail;
   }
 
@@ -84,6 +85,11 @@ export class Jail {
     throw new YardError(`jail ${this.name}: ${started.error}`);
   }
 
+  /** Wake the jail's thread, to look at memory that it shares with the caller. */
+  ring(): void {
+    if (this.#main !== null) ringThread(this.#main.head);
+  }
+
   #handle(pid: Pid, thread: Thread): ProcessHandle {
     let handle = this.processes.get(pid);
     if (handle === undefined) {
@@ -98,12 +104,19 @@ export class Jail {
     const { yard, jid } = this;
     const ix = yard.takeThread();
     const page = new SharedArrayBuffer(gateBytes(shape));
-    const [bulk, control, events] = [new MessageChannel(), new MessageChannel(), new MessageChannel()];
+    const [bulk, control, events] = [
+      new MessageChannel(),
+      new MessageChannel(),
+      new MessageChannel(),
+    ];
     const awaits = own === undefined;
     const attached = await yard.control.attach(
       ...(transferPort({ ix, page, shape, awaits, jid }, bulk.port1) as [never, never]),
     );
-    if (!attached) throw new YardError(`jail ${this.name} is gone`);
+    if (!attached) {
+      yard.giveThread(ix);
+      throw new YardError(`jail ${this.name} is gone`);
+    }
     const gate: GateBoot = { bell: yard.bell, page, shape, thread: ix, port: bulk.port2 };
     const task: JailTask = {
       gate,
@@ -148,7 +161,10 @@ export class Jail {
       case "thread":
         return void this.#startForked(event);
       case "crashed":
-        this.yard.log.warn({ jail: this.name, pid: event.pid, err: event.error }, "a program threw");
+        this.yard.log.warn(
+          { jail: this.name, pid: event.pid, err: event.error },
+          "a program threw",
+        );
         return this.processes.get(event.pid)?.crashed(event.error);
       case "refused":
         return void this.yard.log.error({ jail: this.name }, event.text);

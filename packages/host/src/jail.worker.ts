@@ -2,7 +2,7 @@
  * A jail's thread, run by piscina: one task is the life of the thread in its jail. It runs the
  * processes of the jail as coroutines, or one process that owns the thread.
  */
-import { expose } from "comlink";
+
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { errnoName, OK, strerror } from "@jailyard/abi/errno";
@@ -13,6 +13,7 @@ import { type Context, type Host, runAwaited, runBlocking } from "@jailyard/trap
 import { type Program, programOf } from "@jailyard/trap/program";
 import { UserGate } from "@jailyard/trap/user";
 import { UserProcess } from "@jailyard/trap/userprocess";
+import { expose } from "comlink";
 import type { JailControl, JailEvent, JailTask, OwnStart, Start } from "./boot.ts";
 import { endpoint } from "./endpoint.ts";
 import { inodeOf } from "./inode.ts";
@@ -137,4 +138,3 @@ async function runOwn(
   runBlocking(cx, u, own.fork?.child ?? "default", own.arg);
   tell({ type: "unwound", pid: u.pid });
 }
-

@@ -11,5 +11,8 @@ export function makeLog(level: LogLevel, terminal = process.stderr.isTTY === tru
   const options = { level, base: null };
   if (!terminal) return pino(options, pino.destination({ fd: 2, sync: true }));
   const colorize = process.env.NO_COLOR === undefined;
-  return pino(options, pretty({ colorize, sync: true, destination: 2, translateTime: "HH:MM:ss.l" }));
+  return pino(
+    options,
+    pretty({ colorize, sync: true, destination: 2, translateTime: "HH:MM:ss.l" }),
+  );
 }

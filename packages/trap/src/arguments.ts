@@ -28,7 +28,8 @@ export function signalNumber(signal: unknown): number {
 }
 
 export function text(value: unknown, what: string): string {
-  if (typeof value !== "string") throw new TypeError(`${what} must be a string, not ${shown(value)}`);
+  if (typeof value !== "string")
+    throw new TypeError(`${what} must be a string, not ${shown(value)}`);
   return value;
 }
 
@@ -46,5 +47,9 @@ export function list(value: unknown, what: string): readonly unknown[] {
 
 function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
-  return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : String(value);
+  return Array.isArray(value)
+    ? "an array"
+    : typeof value === "object"
+      ? "an object"
+      : String(value);
 }

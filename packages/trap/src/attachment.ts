@@ -96,7 +96,15 @@ export class Attachment {
 const same = <T extends object>(view: T): T => view;
 
 /** Typed-array methods that store. */
-const STORES = new Set<PropertyKey>(["set", "fill", "copyWithin", "sort", "reverse", "subarray", "buffer"]);
+const STORES = new Set<PropertyKey>([
+  "set",
+  "fill",
+  "copyWithin",
+  "sort",
+  "reverse",
+  "subarray",
+  "buffer",
+]);
 
 /** A view whose stores fault. Slow: a load costs a proxy call; copy with `slice` to read much. */
 function readOnly<T extends object>(view: T, addr: number): T {

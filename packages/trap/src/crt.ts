@@ -85,7 +85,10 @@ export function runBlocking(cx: Context, u: UserProcess, main: unknown, arg: unk
   }
 }
 
-const endOf = (value: unknown): End => ({ status: typeof value === "number" ? value : 0, signal: 0 });
+const endOf = (value: unknown): End => ({
+  status: typeof value === "number" ? value : 0,
+  signal: 0,
+});
 
 /** null: the process has ended by itself. */
 function failure({ host }: Context, u: UserProcess, error: unknown): End | null {
@@ -125,7 +128,9 @@ function entry({ program }: Context, child: unknown): AnyMain {
   const named = program.children[String(child)] as AnyMain | undefined;
   if (named === undefined) {
     const known = Object.keys(program.children).join(", ") || "none";
-    throw new TypeError(`program ${program.name} has no child "${String(child)}" (it has: ${known})`);
+    throw new TypeError(
+      `program ${program.name} has no child "${String(child)}" (it has: ${known})`,
+    );
   }
   return named;
 }
@@ -309,4 +314,3 @@ function sleepBlocking(u: UserProcess, ms: number): number {
   if (u.gate.killed(u.slot) !== 0) throw new ProcessEnded();
   return caught ? Math.max(0, ms - (performance.now() - started)) : 0;
 }
-

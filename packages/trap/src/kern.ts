@@ -149,7 +149,11 @@ export function answer(
 }
 
 /** A caught signal, or the end of the process, while it makes no call. */
-export function nudge(thread: KernThread, slot: number, what: { sigs?: number; killed?: number }): void {
+export function nudge(
+  thread: KernThread,
+  slot: number,
+  what: { sigs?: number; killed?: number },
+): void {
   const { page } = thread;
   const row = page.row(slot);
   const before = Atomics.or(page.words, row + SIGS, what.sigs ?? 0);

@@ -6,19 +6,34 @@ import { EDEAD, type Errno, OK } from "@jailyard/abi/errno";
 import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
 import { msqidDs } from "@jailyard/abi/msg";
 import type { Reason } from "@jailyard/abi/reason";
-import { GETALL, SEM_STAT, type Sembuf, SETALL, SETVAL, semidDs } from "@jailyard/abi/sem";
-import { shmidDs, SHM_RDONLY } from "@jailyard/abi/shm";
+import { GETALL, SEM_STAT, SETALL, SETVAL, type Sembuf, semidDs } from "@jailyard/abi/sem";
+import { SHM_RDONLY, shmidDs } from "@jailyard/abi/shm";
 import * as sys from "@jailyard/abi/syscall";
 import { SysError } from "@jailyard/abi/syserror";
 import { type Addr, FACILITIES, type Facility, type Shmid } from "@jailyard/abi/types";
-import { getJson, getMsqid, getSemid, getShmid, MSG_TEXT_BYTE, PTR_DATA, PTR_UNMAPPED, putJson, putMsqid, putSemid, putShmid, putSops, RET0, RET1 } from "@jailyard/abi/wire";
+import {
+  getJson,
+  getMsqid,
+  getSemid,
+  getShmid,
+  MSG_TEXT_BYTE,
+  PTR_DATA,
+  PTR_UNMAPPED,
+  putJson,
+  putMsqid,
+  putSemid,
+  putShmid,
+  putSops,
+  RET0,
+  RET1,
+} from "@jailyard/abi/wire";
 import { int, list, record, signalNumber, size, text, whole } from "./arguments.ts";
 import { Attachment } from "./attachment.ts";
 import { REASON } from "./gate.ts";
 import type { Mode, WaitResult } from "./process.ts";
-import type { UserProcess } from "./userprocess.ts";
-import { ProcessEnded } from "./unwind.ts";
 import { UNMAPPED } from "./unmapped.ts";
+import { ProcessEnded } from "./unwind.ts";
+import type { UserProcess } from "./userprocess.ts";
 
 /** A call: `enter` writes the frame and may refuse with a TypeError; `leave` reads the result. */
 interface Def {
@@ -111,7 +126,7 @@ function semctlArgument(f64: Float64Array, u16: Uint16Array, a: Float64Array, ar
   if (cmd === SETVAL) a[4] = int(arg, "arg.val");
   else if (cmd === SETALL) {
     const values = list(arg, "arg.array");
-    values.forEach((value, i) => whole(value, `arg.array[${i}]`));
+    for (const [i, value] of values.entries()) whole(value, `arg.array[${i}]`);
     a[4] = Math.min(values.length, u16.length);
     u16.set(values.slice(0, u16.length) as number[]);
   } else if (cmd === IPC_SET) {
@@ -148,8 +163,7 @@ const shmat: Def = {
   },
 };
 
-const addrOf = (at: unknown): number =>
-  at instanceof Attachment ? at.addr : size(at, "addr");
+const addrOf = (at: unknown): number => (at instanceof Attachment ? at.addr : size(at, "addr"));
 
 const shmdt: Def = {
   sysno: sys.SYS_shmdt,
@@ -240,9 +254,7 @@ const wait: Def = {
     const xstat = a[RET1];
     if (pid === 0) return null;
     const signal = xstat & 0x7f;
-    return signal === 0
-      ? { pid, status: xstat >> 8, signal: null }
-      : { pid, status: null, signal };
+    return signal === 0 ? { pid, status: xstat >> 8, signal: null } : { pid, status: null, signal };
   },
 };
 
@@ -265,7 +277,11 @@ const setcred: Def = {
 };
 
 /** A call with one argument in JSON. */
-function withJson(sysno: number, arg: (args: readonly unknown[]) => unknown, leave: Def["leave"]): Def {
+function withJson(
+  sysno: number,
+  arg: (args: readonly unknown[]) => unknown,
+  leave: Def["leave"],
+): Def {
   return {
     sysno,
     enter: (u, args) => json(u, arg(args), "the argument"),
@@ -383,4 +399,3 @@ function bindAwaited(u: UserProcess, name: string, def: Def): (...args: unknown[
     return settle(u, name, await u.gate.callAsync(u.slot, def.sysno), def, args);
   };
 }
-

@@ -8,7 +8,18 @@
 import type { IPC_RMID, IPC_SET, IPC_STAT, IpcPerm } from "@jailyard/abi/ipc";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import type { MsqidDs } from "@jailyard/abi/msg";
-import type { GETALL, GETNCNT, GETPID, GETVAL, GETZCNT, SEM_STAT, Sembuf, SemidDs, SETALL, SETVAL } from "@jailyard/abi/sem";
+import type {
+  GETALL,
+  GETNCNT,
+  GETPID,
+  GETVAL,
+  GETZCNT,
+  SEM_STAT,
+  SETALL,
+  SETVAL,
+  Sembuf,
+  SemidDs,
+} from "@jailyard/abi/sem";
 import type { ShmidDs } from "@jailyard/abi/shm";
 import type { SignalName } from "@jailyard/abi/signal";
 import type { Addr, Facility, Jid, Key, Msqid, Pid, Semid, Shmid } from "@jailyard/abi/types";

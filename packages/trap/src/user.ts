@@ -6,11 +6,12 @@
  * DOORBELL. If the event loop has nothing else to do the thread sleeps in Atomics.wait, which
  * wakes in microseconds; else in Atomics.waitAsync, which lets timers and I/O run.
  */
+
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { EDEAD, type Errno } from "@jailyard/abi/errno";
 import type { Frame } from "@jailyard/abi/wire";
 import { Spin, spinWhile } from "@jailyard/memory/futex";
 import { pause } from "@jailyard/memory/mutex";
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import {
   BELL_READY,
   BELL_SUMMARY,

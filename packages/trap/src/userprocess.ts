@@ -1,11 +1,11 @@
 /** A process as its thread knows it: slot, frame, memory map, signal handlers. */
-import { SIGNALS, type SignalName, signalName, sigmask } from "@jailyard/abi/signal";
+import { SIGNALS, type SignalName, sigmask, signalName } from "@jailyard/abi/signal";
 import { SegvError } from "@jailyard/abi/syserror";
 import type { Addr, Pid } from "@jailyard/abi/types";
 import type { Frame } from "@jailyard/abi/wire";
 import { VmMap } from "@jailyard/memory/vmmap";
 import { Attachment } from "./attachment.ts";
-import { ProcessEnded, ProcessExit } from "./unwind.ts";
+import { ProcessEnded, type ProcessExit } from "./unwind.ts";
 import type { UserGate } from "./user.ts";
 
 const VM_MAXUSER = 0x7fff_ffff_f000;

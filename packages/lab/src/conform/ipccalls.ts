@@ -7,12 +7,11 @@ import {
   GETPID,
   SEM_STAT,
   type Sembufs,
-  type SemidDs,
   type Semun,
   sembufs,
   semidDs,
 } from "@jailyard/abi/sem";
-import { SHMSEG_REMOVED, type ShmidDs, shmidDs } from "@jailyard/abi/shm";
+import { shmidDs } from "@jailyard/abi/shm";
 import type { Key, Semid } from "@jailyard/abi/types";
 import { msgrcv, msgsnd } from "@jailyard/kernel/msg";
 import { msgctl, msgget } from "@jailyard/kernel/msgctl";
@@ -25,7 +24,6 @@ import type {
   ArgsOf,
   MsgctlArgs,
   MsgsndArgs,
-  Out,
   PermSet,
   SemctlArgs,
   SemopArgs,
@@ -33,6 +31,7 @@ import type {
 import { spelled } from "./compare.ts";
 import { commandNumber, flagBits, IPC_COMMANDS, SEM_COMMANDS, SHM_COMMANDS } from "./names.ts";
 import { pidName, type Stage } from "./stage.ts";
+import { keyOf, msgOut, permOf, room, semOut, shmOut, sizeT, textBytes, textOf } from "./structs.ts";
 import type { Ending } from "./target.ts";
 
 /** A call that was made: its verdict, and what it gives once it has succeeded, now or later. */
@@ -48,31 +47,8 @@ const returns = (td: Thread, error: Errno): Begun => ({
   done: () => ({ ret: td.td_retval }),
 });
 
-const keyOf = (key: number | "IPC_PRIVATE"): Key => (key === "IPC_PRIVATE" ? 0 : key | 0) as Key;
-
-/** size_t: what is negative is huge. */
-const sizeT = (size: number): number => (size < 0 ? size + 2 ** 64 : size);
-/** As much of a size as a buffer here needs; no message is longer. */
-const room = (size: number): number => Math.min(sizeT(size), 0x10000);
-
-const BYTES = "latin1"; // a character a byte
-export const bytesOf = (text: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(Buffer.from(text, BYTES));
-export const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString(BYTES);
-
-const octal = (mode: number, digits: number): string => mode.toString(8).padStart(digits, "0");
-
-/** uid to key, as each ds structure begins. */
-function permOut({ uid, gid, cuid, cgid, mode, key }: IpcPerm): Out {
-  const modes = { mode: octal(mode & 0o777, 4), mode_raw: octal(mode, 6) };
-  return { uid, gid, cuid, cgid, ...modes, key };
-}
-
 function setPerm(perm: IpcPerm, set: PermSet | undefined): void {
-  if (set === undefined) return;
-  perm.uid = set.uid;
-  perm.gid = set.gid;
-  perm.mode = Number.parseInt(set.mode, 8);
+  if (set !== undefined) Object.assign(perm, permOf(set));
 }
 
 function sopsOf({ sops, repeat = 1 }: SemopArgs<number>): Sembufs | null {
@@ -106,13 +82,6 @@ function semunOf(stage: Stage, { semid, val = 0, vals = [], set, buf }: SemctlAr
   return { val, buf: ds, array };
 }
 
-const semOut = ({ sem_perm, sem_nsems, sem_otime, sem_ctime }: SemidDs): Out => ({
-  ...permOut(sem_perm),
-  nsems: sem_nsems,
-  otime_set: sem_otime !== 0,
-  ctime_set: sem_ctime !== 0,
-});
-
 const carrySemctl: Carry<Args["semctl"]> = (stage, td, args) => {
   const cmd = commandNumber(SEM_COMMANDS, args.cmd);
   const arg = semunOf(stage, args);
@@ -134,14 +103,9 @@ function semctlGave(stage: Stage, cmd: number, ret: number, { buf, array }: Semu
   }
 }
 
-/** The message in user memory; what `size` takes beyond the text is 0. */
 function msgbufOf({ type, text = "", size, buf }: MsgsndArgs<number>): Msgbuf | null {
   if (buf === "bad") return null;
-  const body = bytesOf(spelled(text));
-  if (size === undefined || sizeT(size) <= body.length) return { mtype: type, mtext: body };
-  const mtext = new Uint8Array(Math.max(room(size), body.length));
-  mtext.set(body);
-  return { mtype: type, mtext };
+  return { mtype: type, mtext: textBytes(spelled(text), size) };
 }
 
 const carryMsgsnd: Carry<Args["msgsnd"]> = ({ k }, td, args) => {
@@ -159,18 +123,6 @@ const carryMsgrcv: Carry<Args["msgrcv"]> = ({ k }, td, { msqid, size, type, flag
   return { error, done };
 };
 
-const msgOut = (stage: Stage, ds: MsqidDs): Out => ({
-  ...permOut(ds.msg_perm),
-  qbytes: ds.msg_qbytes,
-  qnum: ds.msg_qnum,
-  cbytes: ds.msg_cbytes,
-  lspid: pidName(stage, ds.msg_lspid),
-  lrpid: pidName(stage, ds.msg_lrpid),
-  stime_set: ds.msg_stime !== 0,
-  rtime_set: ds.msg_rtime !== 0,
-  ctime_set: ds.msg_ctime !== 0,
-});
-
 function msqidDsOf({ set, buf }: MsgctlArgs<number>): MsqidDs | null {
   if (buf === "bad") return null;
   const ds = msqidDs();
@@ -185,21 +137,9 @@ const carryMsgctl: Carry<Args["msgctl"]> = (stage, td, args) => {
   const error = msgctl(stage.k, td, args.msqid, cmd, ds);
   return {
     error,
-    done: () => ({ ret: 0, ...(cmd === IPC_STAT ? { out: msgOut(stage, ds!) } : {}) }),
+    done: () => ({ ret: 0, ...(cmd === IPC_STAT ? { out: msgOut(ds!, (pid) => pidName(stage, pid)) } : {}) }),
   };
 };
-
-const shmOut = (stage: Stage, ds: ShmidDs): Out => ({
-  ...permOut(ds.shm_perm),
-  segsz: ds.shm_segsz,
-  nattch: ds.shm_nattch,
-  removed: (ds.shm_perm.mode & SHMSEG_REMOVED) !== 0,
-  lpid: pidName(stage, ds.shm_lpid),
-  cpid: pidName(stage, ds.shm_cpid),
-  atime_set: ds.shm_atime !== 0,
-  dtime_set: ds.shm_dtime !== 0,
-  ctime_set: ds.shm_ctime !== 0,
-});
 
 const carryShmctl: Carry<Args["shmctl"]> = (stage, td, { shmid, cmd: name, set, buf }) => {
   const cmd = commandNumber(SHM_COMMANDS, name);
@@ -208,22 +148,22 @@ const carryShmctl: Carry<Args["shmctl"]> = (stage, td, { shmid, cmd: name, set, 
   const error = shmctl(stage.k, td, shmid, cmd, buf === "bad" ? null : ds);
   return {
     error,
-    done: () => ({ ret: 0, ...(cmd === IPC_STAT ? { out: shmOut(stage, ds) } : {}) }),
+    done: () => ({ ret: 0, ...(cmd === IPC_STAT ? { out: shmOut(ds, (pid) => pidName(stage, pid)) } : {}) }),
   };
 };
 
 export const IPC_CALLS = {
   semget: (({ k }, td, { key, nsems, flags, mode }) =>
-    returns(td, semget(k, td, keyOf(key), nsems, flagBits(flags, mode)))) as Carry<Args["semget"]>,
+    returns(td, semget(k, td, keyOf(key) as Key, nsems, flagBits(flags, mode)))) as Carry<Args["semget"]>,
   semop: carrySemop,
   semctl: carrySemctl,
   msgget: (({ k }, td, { key, flags, mode }) =>
-    returns(td, msgget(k, td, keyOf(key), flagBits(flags, mode)))) as Carry<Args["msgget"]>,
+    returns(td, msgget(k, td, keyOf(key) as Key, flagBits(flags, mode)))) as Carry<Args["msgget"]>,
   msgsnd: carryMsgsnd,
   msgrcv: carryMsgrcv,
   msgctl: carryMsgctl,
   shmget: (({ k }, td, { key, size, flags, mode }) =>
-    returns(td, shmget(k, td, keyOf(key), sizeT(size), flagBits(flags, mode)))) as Carry<
+    returns(td, shmget(k, td, keyOf(key) as Key, sizeT(size), flagBits(flags, mode)))) as Carry<
     Args["shmget"]
   >,
   shmat: (({ k }, td, { shmid, addr, flags }) =>

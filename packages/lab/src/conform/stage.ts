@@ -2,7 +2,7 @@
 import { errnoName, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_SYS_NAMES, JAIL_UPDATE, type JailParams } from "@jailyard/abi/jail";
 import { NSIG, SIGKILL, SIGNALS, sigmask } from "@jailyard/abi/signal";
-import { FACILITIES, type Jid } from "@jailyard/abi/types";
+import { FACILITIES, type Facility, type Jid } from "@jailyard/abi/types";
 import type { JailOut } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, makeKernel, tick } from "@jailyard/kernel/kernel";
@@ -10,6 +10,7 @@ import { prisonFind } from "@jailyard/kernel/prison";
 import { newproc } from "@jailyard/kernel/proc";
 import type { Thread } from "@jailyard/kernel/thread";
 import type { ConformCase, JailSettings, JailSpec, ProcSpec } from "./case.ts";
+import { uidT } from "./structs.ts";
 
 /** A kernel, and what a script calls its processes and jails. */
 export interface Stage {
@@ -63,10 +64,18 @@ export function makeStage({ limits = {}, jails = {}, procs }: ConformCase): Stag
 const kernelName = (name: string): string =>
   /^[A-Za-z_][\w-]*$/.test(name) ? name : `jail_${Buffer.from(name).toString("hex")}`;
 
-export function fullNameOf(stage: Stage, name: string, parent: string): string {
-  const above = stage.jails.get(parent)?.fullName ?? kernelName(parent);
+export function fullNameOf(
+  jails: ReadonlyMap<string, StageJail>,
+  name: string,
+  parent: string,
+): string {
+  const above = jails.get(parent)?.fullName ?? kernelName(parent);
   return above === "" ? kernelName(name) : `${above}.${kernelName(name)}`;
 }
+
+/** A full name as the jail `caller` says it, which is not above the host. */
+export const nameSeenIn = (caller: string, fullName: string): string =>
+  fullName.startsWith(`${caller}.`) ? fullName.slice(caller.length + 1) : fullName;
 
 /** jailsys values cross as ints. */
 export function jailParams(settings: JailSettings): Record<string, string | number | boolean> {
@@ -81,10 +90,12 @@ export function jailParams(settings: JailSettings): Record<string, string | numb
 }
 
 function makeJail(stage: Stage, name: string, spec: JailSpec): void {
-  const fullName = fullNameOf(stage, name, spec.parent);
+  const fullName = fullNameOf(stage.jails, name, spec.parent);
+  const above = prisonFind(stage.k, stage.jails.get(spec.parent)!.jid)!;
+  const spelled = spelledOut(spec, (f) => above.pr_roots[f] !== null);
   const out: JailOut = { errmsg: "" };
   let error = OK;
-  for (const settings of [spec, spelledOut(stage, spec)]) {
+  for (const settings of [spec, spelled]) {
     const params: JailParams = { name: fullName, persist: true, ...jailParams(settings) };
     error = jailSet(stage.k, null, params, JAIL_CREATE, out);
     if (error === OK) break;
@@ -95,13 +106,12 @@ function makeJail(stage: Stage, name: string, spec: JailSpec): void {
 
 /**
  * The settings without allow.sysvipc, which a jail whose parent lacks the bit cannot have: what it
- * stands for, as far as the parent has it to give. [JAIL-24]
+ * stands for, as far as the parent `has` it to give. [JAIL-24]
  */
-function spelledOut(stage: Stage, spec: JailSpec): JailSettings {
-  const { "allow.sysvipc": bit, parent, persist: _, ...settings } = spec;
-  const above = prisonFind(stage.k, stage.jails.get(parent)!.jid)!;
+export function spelledOut(spec: JailSpec, has: (f: Facility) => boolean): JailSettings {
+  const { "allow.sysvipc": bit, parent: _parent, persist: _persist, ...settings } = spec;
   for (const f of FACILITIES) {
-    if (bit === true && above.pr_roots[f] !== null) settings[`sysv${f}`] ??= "inherit";
+    if (bit === true && has(f)) settings[`sysv${f}`] ??= "inherit";
   }
   return settings;
 }
@@ -121,9 +131,6 @@ function makeProc(stage: Stage, name: string, { uid, gid, groups, jail = "host" 
   if (td === null) throw new Error(`process ${name} cannot be made`);
   addProc(stage, name, td);
 }
-
-/** uid_t and gid_t: -1 is the largest. */
-export const uidT = (id: number): number => id >>> 0;
 
 export function addProc(stage: Stage, name: string, td: Thread): void {
   td.p_sigcatch = CATCH_ALL;

@@ -20,16 +20,17 @@ import type { Thread } from "@jailyard/kernel/thread";
 import { vmRead, vmWrite } from "@jailyard/kernel/vm";
 import type { ArgsOf, JailSetArgs } from "./case.ts";
 import { spelled } from "./compare.ts";
-import { type Begun, bytesOf, type Carry, textOf } from "./ipccalls.ts";
+import type { Begun, Carry } from "./ipccalls.ts";
 import {
   addProc,
   CATCH_ALL,
   dropPersist,
   fullNameOf,
   jailParams,
+  nameSeenIn,
   type Stage,
-  uidT,
 } from "./stage.ts";
+import { bytesOf, textOf, uidT } from "./structs.ts";
 import type { Ending } from "./target.ts";
 
 type Args = ArgsOf<number>;
@@ -89,9 +90,8 @@ const carryJailSet: CarryOutside<Args["jail_set"]> = (stage, td, args) => {
 };
 
 function createJail(stage: Stage, td: Thread | null, args: JailSetArgs, out: JailOut): Errno {
-  const fullName = fullNameOf(stage, args.jail, args.parent ?? "host");
-  const caller = td === null ? "" : `${td.p_ucred.cr_prison.pr_name}.`;
-  const name = fullName.startsWith(caller) ? fullName.slice(caller.length) : fullName;
+  const fullName = fullNameOf(stage.jails, args.jail, args.parent ?? "host");
+  const name = td === null ? fullName : nameSeenIn(td.p_ucred.cr_prison.pr_name, fullName);
   const params: JailParams = { name, persist: true, ...jailParams(args) };
   const error = jailSet(stage.k, td, params, JAIL_CREATE, out);
   if (error === OK) stage.jails.set(args.jail, { jid: out.jid!, fullName, awaited: false });

@@ -2,6 +2,7 @@
  * The frame around each child of a postmaster: slot, signals, and the ways in which it ends.
  * [PG-27] [PG-30] [PG-38]
  */
+import type { SignalName } from "@jailyard/abi/signal";
 import type { Process } from "@jailyard/trap/process";
 import { type Cluster, memoryOf } from "./cluster.ts";
 import { lockErrorCleanup } from "./heavy.ts";
@@ -17,7 +18,30 @@ export const CHILD_UNUSED = 0;
 export const CHILD_ASSIGNED = 1;
 export const CHILD_ACTIVE = 2;
 
+/**
+ * A child inherits the postmaster's handlers, and has its own only a few calls later. The real one
+ * is forked with signals blocked; here the postmaster keeps back what it would send meanwhile.
+ */
+export class SignalMask {
+  #blocked: SignalName[] | null = [];
+
+  /** @returns false if the signal is kept back */
+  passes(signal: SignalName): boolean {
+    if (this.#blocked === null || signal === "SIGKILL") return true;
+    this.#blocked.push(signal);
+    return false;
+  }
+
+  /** The process has its handlers: now it gets what was kept back. */
+  async open(p: Process): Promise<void> {
+    const blocked = this.#blocked ?? [];
+    this.#blocked = null;
+    for (const signal of blocked) await p.kill(p.pid, signal);
+  }
+}
+
 export interface ChildSpec {
+  readonly mask: SignalMask;
   readonly cluster: Cluster;
   readonly counters: Counters;
   /** Free list of its slot. */
@@ -34,6 +58,7 @@ export interface ChildSpec {
 export async function runChild(p: Process, spec: ChildSpec): Promise<never> {
   const me = new Pgproc(p, spec.cluster, spec.counters);
   await me.catchSignals(spec.terminates);
+  await spec.mask.open(p);
   let status: number;
   try {
     setFlag(me, spec.flag, CHILD_ACTIVE);
@@ -91,7 +116,7 @@ async function removeFromProcArray(me: Pgproc): Promise<void> {
 }
 
 /** A process without a slot: the statistics collector. It detaches. [PG-32] */
-export async function runDetached(p: Process, cluster: Cluster): Promise<never> {
+export async function runDetached(p: Process, cluster: Cluster, mask: SignalMask): Promise<never> {
   memoryOf(p, cluster); // it has inherited the memory
   let over = false;
   await p.signal("SIGQUIT", () => {
@@ -100,6 +125,7 @@ export async function runDetached(p: Process, cluster: Cluster): Promise<never> 
   for (const signal of ["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2"] as const) {
     await p.signal(signal, () => {});
   }
+  await mask.open(p);
   await p.shmdt(cluster.segment.memory.addr);
   while (!over) {
     const unslept = await p.sleep(LOOK_MILLIS);

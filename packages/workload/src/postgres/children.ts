@@ -10,6 +10,7 @@ import {
   type ChildSpec,
   runChild,
   runDetached,
+  SignalMask,
 } from "./child.ts";
 import type { Cluster } from "./cluster.ts";
 import type { DataDirectory } from "./lockfile.ts";
@@ -23,6 +24,7 @@ export interface Child {
   readonly client: Client | null;
   /** Word of its flag; -1 if it has none. */
   readonly flag: number;
+  readonly mask: SignalMask;
 }
 
 /** How a child ended, as the postmaster judges it. */
@@ -58,8 +60,9 @@ export class Children {
   /** Fork an auxiliary process or a worker. */
   async start(cluster: Cluster, words: Int32Array, kind: Kind, counters: Counters): Promise<void> {
     if (kind === "stats") {
-      const pid = await this.#p.fork((p) => runDetached(p, cluster));
-      this.#children.set(pid, { pid, kind, client: null, flag: -1 });
+      const mask = new SignalMask();
+      const pid = await this.#p.fork((p) => runDetached(p, cluster, mask));
+      this.#children.set(pid, { pid, kind, client: null, flag: -1, mask });
       return;
     }
     const body = BODIES[kind]!;
@@ -86,9 +89,10 @@ export class Children {
   ): Promise<void> {
     const { list, terminates } = ROLES[kind];
     const flag = FLAGGED.has(kind) ? assignFlag(cluster, words) : -1;
-    const spec: ChildSpec = { cluster, counters, list, terminates, flag, body };
+    const mask = new SignalMask();
+    const spec: ChildSpec = { mask, cluster, counters, list, terminates, flag, body };
     const pid = await this.#p.fork((p) => runChild(p, spec));
-    this.#children.set(pid, { pid, kind, client, flag });
+    this.#children.set(pid, { pid, kind, client, flag, mask });
   }
 
   /** Strike a child that wait gave off the list; null if it is none of ours. */
@@ -106,7 +110,9 @@ export class Children {
   async signal(signal: SignalName, kinds?: readonly Kind[]): Promise<void> {
     const newest = [...this.#children.values()].reverse();
     const ordered = kinds?.flatMap((kind) => newest.filter((child) => child.kind === kind));
-    for (const { pid } of ordered ?? newest) await attempt(this.#p.kill(pid, signal));
+    for (const { pid, mask } of ordered ?? newest) {
+      if (mask.passes(signal)) await attempt(this.#p.kill(pid, signal));
+    }
   }
 }
 

@@ -16,8 +16,8 @@ export async function lockRelation(me: Pgproc, relation: string, mode: HeavyMode
     if (!me.heavy.has(tag)) await lockAcquire(me, tag, mode);
     return;
   }
-  let relations = locked.get(me);
-  if (relations === undefined) locked.set(me, (relations = new Set()));
+  const relations = locked.get(me) ?? new Set();
+  locked.set(me, relations);
   if (relations.has(relation)) return;
   relations.add(relation);
   await ownLock(me);

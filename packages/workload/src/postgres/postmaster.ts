@@ -10,18 +10,15 @@ import { ROLES } from "./auxiliary.ts";
 import { Children, type End } from "./children.ts";
 import { Clients } from "./clients.ts";
 import { now } from "./clock.ts";
-import { type Cluster, initMemory, memoryOf } from "./cluster.ts";
-import { Heap } from "./heap.ts";
+import { type Cluster, memoryOf } from "./cluster.ts";
+import { createCluster } from "./creation.ts";
 import { dueAlarms } from "./heavy.ts";
-import { G_WAL_CLOSED, Layout } from "./layout.ts";
+import { G_WAL_CLOSED } from "./layout.ts";
 import { createLockFile, type DataDirectory, dataDirectory } from "./lockfile.ts";
-import { LockTable } from "./locktable.ts";
 import { Counters, type PostgresRecord } from "./records.ts";
-import { attempt, errnoOf, PgError, ServerLog } from "./report.ts";
-import { createSemas } from "./semas.ts";
+import { attempt, errnoOf, PgError, reasonOf, ServerLog } from "./report.ts";
 import type { Server } from "./server.ts";
 import type { Settings } from "./settings.ts";
-import { createSegment } from "./shmem.ts";
 import { ShmemExit } from "./shmemexit.ts";
 import type { ShutdownStep } from "./version.ts";
 
@@ -39,7 +36,6 @@ export class Postmaster {
   readonly #server: Server;
   readonly #directory: DataDirectory;
   readonly #children: Children;
-  #anonymous: SharedArrayBuffer | null = null;
   #cluster: Cluster | null = null;
   #words: Int32Array = new Int32Array(0);
   #clients: Clients | null = null;
@@ -105,34 +101,12 @@ export class Postmaster {
     return this.#crashed || this.#startFailed ? 1 : 0;
   }
 
-  /** Segment, sets, slots. [PG-32] */
   async #create(): Promise<void> {
-    const settings = this.#settings;
-    const layout = new Layout(settings);
-    const segment = await createSegment(this.#server);
-    this.#directory.lockFile!.segment = { key: segment.key, id: segment.id };
-    const anonymous = settings.sharedMemoryType === "mmap" ? this.#anonymousMemory(layout) : null;
-    const semas = await createSemas(this.#server, layout.slots.total);
-    this.#cluster = {
-      settings,
-      log: this.#server.log,
-      layout,
-      segment,
-      anonymous,
-      semas,
-      locks: new LockTable(),
-      heap: new Heap(),
-      postmaster: this.#p.pid,
-      epoch: now(),
-    };
-    this.#words = memoryOf(p, this.#cluster);
-    initMemory(this.#words, layout, settings);
-  }
-
-  /** After a crash the same memory serves again: nobody has it any more. */
-  #anonymousMemory(layout: Layout): SharedArrayBuffer {
-    this.#anonymous ??= new SharedArrayBuffer(layout.bytes);
-    return this.#anonymous;
+    const old = this.#cluster?.anonymous ?? null;
+    this.#cluster = await createCluster(this.#server, old, ({ key, id }) => {
+      this.#directory.lockFile!.segment = { key, id };
+    });
+    this.#words = memoryOf(this.#p, this.#cluster);
   }
 
   /** Recovery, then the processes of a server that is up. */
@@ -177,7 +151,11 @@ export class Postmaster {
   async #connect(): Promise<void> {
     this.#clients ??= new Clients(this.#settings);
     for (const { client, counters } of this.#clients.connecting()) {
-      await this.#children.connect(this.#cluster!, this.#words, client, counters);
+      const connected = this.#children.connect(this.#cluster!, this.#words, client, counters);
+      await connected.catch((error) => {
+        this.#log(`could not fork new process for connection: ${reasonOf(error)}`);
+        this.#clients?.ended(client, 1);
+      });
     }
   }
 

@@ -81,20 +81,16 @@ export class Emulated {
     return this.ready();
   }
 
-  exit(status: number): Promise<void> {
-    return this.#end({ kind: "exit", status });
+  /** Its coroutine makes the call that ends it before anybody has made another call and back. */
+  exit(status: number): void {
+    this.ended = true;
+    this.#next.resolve({ kind: "exit", status });
   }
 
   /** A signal has ended it: let its coroutine go. */
-  gone(): Promise<void> {
-    return this.#end("gone");
-  }
-
-  /** By the next turn of the event loop its coroutine has made the call that ends it. */
-  #end(next: Next): Promise<void> {
+  gone(): void {
     this.ended = true;
-    this.#next.resolve(next);
-    return new Promise((resolve) => setImmediate(resolve));
+    this.#next.resolve("gone");
   }
 
   /** Keep track of a call; `step` tells the step of the replay that is under way. */

@@ -7,7 +7,14 @@
  * which they got it. So what the recording left open is settled here, once, and a replay has the
  * same results each time; the work is nearly linear in the number of events.
  */
-import { type Effects, effectsOf, isInterrupted } from "./order.ts";
+import {
+  type Effects,
+  effectsOf,
+  isInterrupted,
+  previousOf,
+  signalAfter,
+  TIMEOUT_SIGNAL,
+} from "./order.ts";
 import type { RecordedEvent, Recording } from "./recording.ts";
 import { type Peak, qbytesOf, World } from "./world.ts";
 
@@ -49,17 +56,14 @@ export interface Plan {
   readonly qbytes: number;
 }
 
-/** Signal that stands for the end of a timeout, which semop of FreeBSD does not have. */
-export const TIMEOUT_SIGNAL = "SIGALRM";
-
 export function planOf(recording: Recording): Plan {
   const { events } = recording;
   const qbytes = qbytesOf(events);
   const effects = effectsOf(events, qbytes);
-  const planner = new Planner(events, effects, qbytes);
+  const processes = processesOf(events);
+  const planner = new Planner(events, effects, processes, qbytes);
   planner.walk();
   const { steps, sleeps, peak } = planner;
-  const processes = processesOf(events);
   return { events, steps, effects, processes, endOf: endsOf(events), sleeps, peak, qbytes };
 }
 
@@ -97,6 +101,10 @@ function processesOf(events: readonly RecordedEvent[]): Map<number, PlannedProce
   return processes;
 }
 
+/** Does the signal end the process? */
+export const isFatal = (process: PlannedProcess, signal: string): boolean =>
+  process.killedBy === signal && !process.caught.has(signal);
+
 /** What competes for one thing: its consumers, in the order in which they get it. */
 interface Line {
   readonly consumers: number[];
@@ -108,6 +116,7 @@ class Planner {
   readonly #order: readonly number[];
   readonly #start: Float64Array;
   readonly #effect: Float64Array;
+  readonly #processes: ReadonlyMap<number, PlannedProcess>;
   readonly #world: World;
   readonly #lines = new Map<string, Line>();
   readonly #lineOf: (Line | null)[];
@@ -127,7 +136,13 @@ class Planner {
   readonly steps: Step[] = [];
   sleeps = 0;
 
-  constructor(events: readonly RecordedEvent[], { order, start, effect }: Effects, qbytes: number) {
+  constructor(
+    events: readonly RecordedEvent[],
+    { order, start, effect }: Effects,
+    processes: ReadonlyMap<number, PlannedProcess>,
+    qbytes: number,
+  ) {
+    this.#processes = processes;
     this.#events = events;
     this.#order = order;
     this.#start = start;
@@ -202,8 +217,10 @@ class Planner {
 
   #takeEffect(ix: number): void {
     const event = this.#events[ix];
+    const cutShort = this.#lineOf[ix] !== null && isInterrupted(event.errno);
+    if (cutShort && this.#issued[ix] === 0 && this.#maySleep(ix)) this.#issue(ix, true);
     if (this.#issued[ix] === 1) this.#finish(ix, event);
-    else if (this.#lineOf[ix] !== null && isInterrupted(event.errno)) this.#skip(ix);
+    else if (cutShort) this.#skip(ix);
     else {
       if (event.call === "kill" && event.errno === "ESRCH") this.#reap(Math.abs(event.args.pid!));
       this.#issue(ix, false);
@@ -222,7 +239,7 @@ class Planner {
     this.#asleep.delete(event.pid);
     let cause = Math.max(0, this.#sleeping.get(ix)!);
     this.#sleeping.delete(ix);
-    if (isInterrupted(event.errno)) cause = this.#interrupt(ix, signalAfter(this.#events, ix));
+    if (isInterrupted(event.errno)) cause = this.#interrupt(ix, this.#signalAfter(ix));
     else if (event.errno === "EAGAIN") cause = this.#interrupt(ix, TIMEOUT_SIGNAL);
     this.steps.push({ kind: "finish", ix, cause });
   }
@@ -232,6 +249,13 @@ class Planner {
     const sent = this.#signalled.get(`${this.#events[ix].pid} ${signal}`);
     if (sent !== undefined && sent.at >= this.#start[ix]) return sent.step;
     return this.steps.push({ kind: "interrupt", ix, signal }) - 1;
+  }
+
+  /** The signal that the process got after event `ix`. */
+  #signalAfter(ix: number): string {
+    const { pid } = this.#events[ix];
+    const next = this.#events.findIndex((event, i) => i > ix && event.pid === pid);
+    return signalAfter(this.#events, next);
   }
 
   /** kill(2) of an ended process answers ESRCH once its parent has waited for it. */
@@ -249,10 +273,15 @@ class Planner {
     if (call === "exit" || call === "killed") this.#gone.add(pid);
     if (errno !== undefined) return;
     const step = this.steps.length - 1;
+    if (call === "kill") this.#sent(ix, step, Math.abs(args.pid!), args.sig!);
     if (this.#sleeping.size > 0) this.#letGo(step, args.id);
-    if (call === "kill") {
-      this.#signalled.set(`${Math.abs(args.pid!)} ${args.sig}`, { at: this.#effect[ix], step });
-    }
+  }
+
+  /** A yard ends a process that is killed at once, and gives back what it has to. */
+  #sent(ix: number, step: number, pid: number, signal: string): void {
+    this.#signalled.set(`${pid} ${signal}`, { at: this.#effect[ix], step });
+    const target = this.#processes.get(pid);
+    if (target !== undefined && isFatal(target, signal)) this.#world.end(pid);
   }
 
   /** Sleepers that could go on now. The end of a process may have given semaphores back. */
@@ -263,24 +292,6 @@ class Planner {
       if (this.#world.ready(event)) this.#sleeping.set(ix, step);
     }
   }
-}
-
-/** The signal that the process got after event `ix`. */
-function signalAfter(events: readonly RecordedEvent[], ix: number): string {
-  const { pid } = events[ix];
-  for (let next = ix + 1; next < events.length; next++) {
-    if (events[next].pid === pid) return events[next].args.sig ?? TIMEOUT_SIGNAL;
-  }
-  return TIMEOUT_SIGNAL;
-}
-
-function previousOf(events: readonly RecordedEvent[]): Int32Array {
-  const last = new Map<number, number>();
-  return Int32Array.from(events, ({ pid }, ix) => {
-    const before = last.get(pid) ?? -1;
-    last.set(pid, ix);
-    return before;
-  });
 }
 
 /** What the call may have to wait for, if anything: a semaphore, or one end of a queue. */

@@ -16,7 +16,7 @@ import { Emulated, failure, type Outcome, type Pending } from "./emulated.ts";
 import { isCatchable, signalOf } from "./names.ts";
 import { Overlaps } from "./overlap.ts";
 import { leftOut, type Numbers, numbers, perform } from "./perform.ts";
-import type { Plan, Step } from "./plan.ts";
+import { isFatal, type Plan, type Step } from "./plan.ts";
 import type { RecordedEvent } from "./recording.ts";
 import type { Report } from "./report.ts";
 import * as rules from "./rules.ts";
@@ -119,8 +119,14 @@ export class Replay {
     this.#processes.set(pid, process);
     this.#numbers.pid.renew(pid, here);
     this.#report.processes++;
+    await this.#turn();
     await process.ready();
     return process;
+  }
+
+  /** A call and back: what was begun before it, by whichever process, the kernel has taken. */
+  #turn(): Promise<void> {
+    return this.#root.kill(this.#root.pid, 0);
   }
 
   #issue(ix: number, event: RecordedEvent, process: Emulated): Promise<void> | void {
@@ -197,12 +203,12 @@ export class Replay {
   async #isAsleep({ args }: RecordedEvent): Promise<boolean> {
     const waits = args.sops?.find(({ op }) => op <= 0);
     try {
-      if (waits === undefined) await this.#root.kill(this.#root.pid, 0);
+      if (waits === undefined) await this.#turn();
       else if (args.sops!.length === 1) {
         const id = this.#numbers.sem.id(args.id!);
         const cmd = waits.op === 0 ? GETZCNT : GETNCNT;
         return (await this.#root.semctl(id, waits.num, cmd)) > 0;
-      } else await this.#root.kill(this.#root.pid, 0);
+      } else await this.#turn();
     } catch {
       return true; // the set may not be read, or is gone: whether the call returned will tell
     }
@@ -267,7 +273,7 @@ export class Replay {
     if (sig === "SIGSTOP") this.#report.explain(ix, event, rules.NO_STOP);
     const target = this.#processes.get(Math.abs(pid));
     // a process that ends itself would not hear the answer: the root process does it for it
-    const suicide = target === process && isFatal(process, sig);
+    const suicide = target === process && isFatal(process.planned, sig);
     const pending = this.#sending(ix, suicide ? this.#root : process.p!, here, signal, process);
     if (target !== undefined && sig !== "0" && event.errno === undefined) noteSent(target, sig);
     await this.#settled(pending);
@@ -296,7 +302,7 @@ export class Replay {
     const sent = process.sent.get(sig) ?? 0;
     if (sent === 0) await this.#signal(process, sig);
     process.sent.set(sig, Math.max(0, (process.sent.get(sig) ?? 0) - 1));
-    if (isFatal(process, sig) || !isCatchable(sig)) return;
+    if (isFatal(process.planned, sig) || !isCatchable(sig)) return;
     // a process learns of its signals when it makes a call
     if (process.undelivered.has(sig)) await process.p!.sleep(1);
     const missed = process.undelivered.has(sig);
@@ -306,7 +312,8 @@ export class Replay {
   /** A call that its process did not outlive ends with it. */
   async #exit(process: Emulated, status: number): Promise<void> {
     await this.#reapChildren(process);
-    await process.exit(status);
+    process.exit(status);
+    await this.#turn();
   }
 
   /** Nobody in the recording may have sent what killed the process. */
@@ -316,7 +323,8 @@ export class Replay {
     if (pending !== null && (await this.#settled(pending))) {
       this.#judge(pending, this.#plan.events[pending.ix], process);
     }
-    await process.gone();
+    process.gone();
+    await this.#turn();
   }
 
   /** Statuses of children that have ended, before their parent does. */
@@ -350,7 +358,10 @@ export class Replay {
   async #clearAway(): Promise<void> {
     for (const process of this.#processes.values()) {
       const { pid } = process.planned;
-      if (!process.ended) await this.#signal(process, "SIGKILL").then(() => process.gone());
+      if (!process.ended) {
+        await this.#signal(process, "SIGKILL");
+        process.gone();
+      }
       if (process.planned.parent !== null) continue;
       const ended = this.#plan.endOf.has(pid) && !process.stuck;
       if (ended) await this.#wait(this.#root, process);
@@ -358,10 +369,6 @@ export class Replay {
     }
   }
 }
-
-/** Does the signal end the recorded process? */
-const isFatal = ({ planned }: Emulated, sig: string): boolean =>
-  planned.killedBy === sig && !planned.caught.has(sig);
 
 function noteSent(target: Emulated, sig: string): void {
   target.sent.set(sig, (target.sent.get(sig) ?? 0) + 1);

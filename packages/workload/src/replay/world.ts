@@ -129,7 +129,7 @@ export class World {
     else if (call === "shmctl" && args.cmd === "IPC_RMID") this.#shmRemove(args.id!);
     else if (call === "fork" && args.thread !== true) this.#fork(pid, ret as number);
     else if (call === "execve") this.#detachAll(pid);
-    else if (call === "exit" || call === "killed") this.#exit(pid);
+    else if (call === "exit" || call === "killed") this.end(pid);
   }
 
   #raise(name: keyof Peak, value: number): void {
@@ -272,7 +272,8 @@ export class World {
     this.#attached.delete(pid);
   }
 
-  #exit(pid: number): void {
+  /** The process is gone: what SEM_UNDO gives back, its attachments. */
+  end(pid: number): void {
     for (const [key, value] of this.#undo.get(pid) ?? []) {
       const [id, num] = key.split(":").map(Number);
       const values = this.#sets.get(id)?.values;

@@ -1,0 +1,161 @@
+/** `jailyard run FILE`: a user's own program, in several jails with several processes in each. */
+
+import { existsSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { MODELS, type ModelName } from "@jailyard/kernel/model";
+import { jailNames, PRIVATE } from "@jailyard/lab/scenario/inyard";
+import {
+  type Output,
+  type ProgramEnd,
+  type ProgramsOptions,
+  type ProgramsRun,
+  runPrograms,
+} from "@jailyard/lab/scenario/programs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { addYardOptions, listening, type YardOptions } from "./command.ts";
+import { effectiveLimits, machine, writeJson } from "./record.ts";
+import { plural, print, printError } from "./terminal.ts";
+import { checkWritable, setting, settingOption, UsageError, whole, yardSettings } from "./usage.ts";
+
+const JAILS_MAX = 1000;
+const PROCS_MAX = 500;
+
+interface RunOptions extends YardOptions {
+  readonly jails: readonly string[];
+  readonly procs: number;
+  readonly model: ModelName;
+  readonly param?: readonly string[];
+  readonly set?: readonly string[];
+  readonly json?: string;
+}
+
+const EXAMPLES = `
+FILE is TypeScript or JavaScript and exports a program:
+
+  import { IPC_CREAT, program } from "jailyard";
+  export default program("hello", async (p) => {
+    const id = await p.semget(await p.ftok("/var/db/hello", 1), 2, IPC_CREAT | 0o600);
+    p.print(\`semaphore set \${id}\`);
+  });
+
+Every line it prints is shown with its jail and pid. The exit status is 0 if every process exits with 0.
+Options of the program itself come after --.
+
+Examples:
+  $ jailyard run ./hello.ts --jails 4 --procs 8
+  $ jailyard run ./hello.ts --jails web,db -o kern.ipc.semmni=4
+  $ jailyard run ./hello.ts --model flat -o security.jail.sysvipc_allowed=0
+  $ jailyard run postgres --jails 8`;
+
+/** A number of jails, or their names. */
+function jailsArgument(text: string): string[] {
+  if (/^[+-]?[\d.]+$/.test(text)) return jailNames(whole(1, JAILS_MAX)(text));
+  const names = text.split(",");
+  if (names.some((name) => name.trim() === "")) {
+    throw new InvalidArgumentError("It takes a number, or names as web,db.");
+  }
+  return names;
+}
+
+/** The command `run`, which also has ready-made jobs as commands of its own. */
+export function addRun(program: Command, run: (status: number) => void): Command {
+  const command = program
+    .command("run")
+    .description("run a program, or a ready-made job, in a yard of jails")
+    .argument("[file]", "module that exports a program")
+    .argument("[args...]", "what the program finds in p.args")
+    .option("--jails <n|names>", "how many jails, or their names", jailsArgument, jailNames(1))
+    .option("--procs <n>", "processes in each jail", whole(1, PROCS_MAX), 1)
+    .addOption(
+      new Option("--model <model>", "virtualisation model").choices(MODELS).default(MODELS[0]),
+    )
+    .addOption(
+      new Option(
+        "-p, --param <name=value>",
+        "parameter of every jail, as jail(8); repeatable",
+      ).argParser(setting as never),
+    )
+    .addOption(settingOption())
+    .option("--json <file>", "write ends, calls and settings to this file")
+    .addHelpText("after", EXAMPLES)
+    .action(async (file: string | undefined, args: string[], options: RunOptions) =>
+      run(await runFile(fileOf(file), args, options)),
+    );
+  for (const option of command.options)
+    if (option.long === "--jails") option.defaultValueDescription = "1";
+  return addYardOptions(command);
+}
+
+function fileOf(file: string | undefined): string {
+  if (file === undefined) {
+    throw new UsageError("run what? Name a file that exports a program, or `postgres`");
+  }
+  if (!existsSync(file)) {
+    throw new UsageError(
+      `${file}: no such file; run takes a module that exports a program, or \`postgres\``,
+    );
+  }
+  if (!statSync(file).isFile()) throw new UsageError(`${file} is not a file; name a module`);
+  if (!/\.[cm]?[jt]s$/.test(file)) {
+    throw new UsageError(
+      `${file}: a program is a module whose name ends in .ts, .mts, .js or .mjs`,
+    );
+  }
+  return resolve(file);
+}
+
+async function runFile(
+  module: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  if (options.json !== undefined) checkWritable(options.json);
+  const { jails, procs, model } = options;
+  const yard = { model, ...yardSettings(options.set) };
+  const all = { module, args, jails, procs, params: paramsOf(options), yard };
+  const many = jails.length * procs > 1;
+  const records: object[] = [];
+  const output: Output = {
+    line: (jail, pid, text) => print(many ? `${jail}[${pid}] ${text}` : text),
+    record: (jail, pid, record) => records.push({ jail, pid, record }),
+    end: (end) => reportEnd(end),
+  };
+  const result = await listening(options, (cx) => runPrograms(cx, all, output));
+  reportRun(result, all);
+  if (options.json !== undefined) writeJson(options.json, recordOf(result, all, records));
+  return result.ends.every(({ status }) => status === 0) ? 0 : 1;
+}
+
+/** Name spaces of its own for each jail, where the model has such a thing, unless told otherwise. */
+function paramsOf({ model, param = [] }: RunOptions): Record<string, string> {
+  const given = param.map((text) => {
+    const at = text.indexOf("=");
+    return [text.slice(0, at), text.slice(at + 1)] as const;
+  });
+  return { ...(model === "flat" ? {} : PRIVATE), ...Object.fromEntries(given) };
+}
+
+function reportEnd({ jail, pid, status, signal, error }: ProgramEnd): void {
+  if (error !== null) printError(`${jail}[${pid}] the program threw: ${error}`);
+  else if (signal !== null) printError(`${jail}[${pid}] was ended by ${signal}`);
+  else if (status !== 0) printError(`${jail}[${pid}] exited with status ${status}`);
+}
+
+/** Only what needs the user's attention: failures, and objects that nobody removed. */
+function reportRun({ ends, left }: ProgramsRun, { jails }: ProgramsOptions): void {
+  const failed = ends.filter(({ status }) => status !== 0).length;
+  if (failed > 0 && ends.length > 1)
+    printError(`${failed} of ${`${ends.length} processes`} failed`);
+  const { msg, shm, sem } = left;
+  if (msg + shm + sem === 0) return;
+  const parts = [plural(msg, "queue"), plural(shm, "segment"), plural(sem, "semaphore set")];
+  const found = parts.filter((part) => !part.startsWith("0 ")).join(", ");
+  printError(`left behind in ${plural(jails.length, "jail")}: ${found}`);
+}
+
+function recordOf(result: ProgramsRun, all: ProgramsOptions, records: readonly object[]): object {
+  const { module, args, jails, procs, params, yard } = all;
+  const { limits = {}, ...rest } = yard;
+  const settings = { jails, procs, params, ...rest, limits: effectiveLimits(limits) };
+  return { job: "run", ...machine(), program: module, args, settings, ...result, records };
+}

@@ -1,0 +1,68 @@
+/** The end that asks a running yard to run a tool. */
+import { connect, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+import { AbsentError } from "./usage.ts";
+import { socketPath, yardNames } from "./yardpath.ts";
+import type { Answer, Request } from "./yardserver.ts";
+
+/** Does a yard answer at this socket? */
+export async function isListening(path: string): Promise<boolean> {
+  const socket = await open(path);
+  socket?.destroy();
+  return socket !== null;
+}
+
+function open(path: string): Promise<Socket | null> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => resolve(socket));
+    socket.once("error", () => resolve(null));
+  });
+}
+
+/** The socket of the yard that is meant: the one called `name`, or the only one. */
+async function theYard(name: string | undefined): Promise<Socket> {
+  if (name !== undefined) {
+    const socket = await open(socketPath(name));
+    if (socket !== null) return socket;
+    throw new AbsentError(`no yard called ${name} is running${await whichRun()}`);
+  }
+  const running = await runningYards();
+  if (running.length > 1) {
+    throw new AbsentError(`several yards are running: choose one with --yard ${running.join("|")}`);
+  }
+  const socket = running.length === 0 ? null : await open(socketPath(running[0]));
+  if (socket !== null) return socket;
+  throw new AbsentError(
+    "no yard is running; start one in another terminal, such as `jailyard run postgres`",
+  );
+}
+
+async function runningYards(): Promise<string[]> {
+  const names: string[] = [];
+  for (const name of yardNames()) if (await isListening(socketPath(name))) names.push(name);
+  return names;
+}
+
+async function whichRun(): Promise<string> {
+  const names = await runningYards();
+  return names.length === 0 ? ", nor any other" : `; there are: ${names.join(", ")}`;
+}
+
+/** Have a tool run. @returns its exit status @throws AbsentError if nothing can run it */
+export async function askYard(
+  yard: string | undefined,
+  request: Request,
+  output: (answer: Answer) => void,
+): Promise<number> {
+  const socket = await theYard(yard);
+  socket.on("error", () => {});
+  socket.write(`${JSON.stringify(request)}\n`);
+  for await (const line of createInterface({ input: socket })) {
+    const answer = JSON.parse(line) as Answer;
+    if ("problem" in answer) throw new AbsentError(answer.problem);
+    if ("status" in answer) return answer.status;
+    output(answer);
+  }
+  throw new AbsentError("the yard went down before the tool had ended");
+}

@@ -1,0 +1,74 @@
+/** PostgreSQL servers in jails, from their start to their end. */
+import type { Jail } from "@jailyard/host/jail";
+import type { Exit, ProcessHandle } from "@jailyard/host/processhandle";
+import type { LogRecord, PostgresRecord, ResultRecord } from "@jailyard/workload/postgres/records";
+import type { InstanceConfig } from "@jailyard/workload/postgres/settings";
+import { POSTGRES } from "./modules.ts";
+
+/** The user that a server runs as. All of them are the same user, as on a host of 2006. */
+const PGUSER = { uid: 70, gid: 70 } as const;
+
+export class Instance {
+  readonly jail: Jail;
+  readonly process: ProcessHandle;
+  readonly log: LogRecord[] = [];
+  result: ResultRecord | null = null;
+  transactions = 0;
+  exit: Exit | null = null;
+  /** Accepting connections for the first time: true; ended before that: false. */
+  readonly started: Promise<boolean>;
+  readonly ended: Promise<Exit>;
+  #isReady = (): void => {};
+  #listeners: ((line: LogRecord) => void)[] = [];
+
+  private constructor(jail: Jail, process: ProcessHandle) {
+    this.jail = jail;
+    this.process = process;
+    const ready = new Promise<boolean>((resolve) => {
+      this.#isReady = () => resolve(true);
+    });
+    process.on("record", (record) => this.#note(record as PostgresRecord));
+    this.ended = process.exited.then((exit) => {
+      this.exit = exit;
+      return exit;
+    });
+    this.started = Promise.race([ready, this.ended.then(() => false)]);
+  }
+
+  static async start(jail: Jail, config: InstanceConfig): Promise<Instance> {
+    const process = await jail.spawn({ module: POSTGRES, arg: config, ...PGUSER });
+    return new Instance(jail, process);
+  }
+
+  #note(record: PostgresRecord): void {
+    if (record.type === "ready") this.#isReady();
+    else if (record.type === "progress") this.transactions = record.transactions;
+    else if (record.type === "result") {
+      this.result = record;
+      this.transactions = record.transactions;
+    } else {
+      this.log.push(record);
+      for (const listener of this.#listeners) listener(record);
+    }
+  }
+
+  /** The first line that `test` holds of, those before included; null once the server has ended. */
+  logged(test: (line: LogRecord) => boolean): Promise<LogRecord | null> {
+    const known = this.log.find(test);
+    if (known !== undefined) return Promise.resolve(known);
+    const found = new Promise<LogRecord>((resolve) => {
+      this.#listeners.push((line) => {
+        if (test(line)) resolve(line);
+      });
+    });
+    return Promise.race([found, this.ended.then(() => null)]);
+  }
+}
+
+/** Lines that say why a server does not live: FATAL or worse, with what explains them. */
+export function fatalLines(log: readonly LogRecord[]): LogRecord[] {
+  const at = log.findIndex(({ level }) => level === "FATAL" || level === "PANIC");
+  if (at === -1) return [];
+  const rest = log.slice(at + 1).findIndex(({ level }) => level !== "DETAIL" && level !== "HINT");
+  return log.slice(at, rest === -1 ? undefined : at + 1 + rest);
+}

@@ -1,0 +1,59 @@
+/** A yard for the length of one piece of work; whatever happens, nothing of it is left. */
+import type { Jail } from "@jailyard/host/jail";
+import type { LogLevel } from "@jailyard/host/log";
+import { boot, type Yard, type YardConfig } from "@jailyard/host/yard";
+
+/** What a scenario needs of whoever runs it. */
+export interface Context {
+  readonly log: LogLevel;
+  /** Stop, clean up, and throw Interrupted. */
+  readonly signal?: AbortSignal;
+  /** A yard is up; null: it goes down. */
+  readonly onYard?: (yard: Yard | null) => void;
+}
+
+/** The signal of the context was raised. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** @throws what `work` throws, or Interrupted; YardError if there can be no such yard */
+export async function inYard<T>(
+  cx: Context,
+  config: YardConfig,
+  work: (yard: Yard) => Promise<T>,
+): Promise<T> {
+  if (cx.signal?.aborted) throw new Interrupted();
+  const yard = await boot({ ...config, log: cx.log });
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  const interrupt = (): void => reject(new Interrupted());
+  cx.signal?.addEventListener("abort", interrupt);
+  try {
+    if (cx.signal?.aborted) throw new Interrupted();
+    cx.onYard?.(yard);
+    const done = work(yard);
+    done.catch(() => {}); // it fails late, once the yard goes down under it
+    return await Promise.race([done, interrupted]);
+  } finally {
+    cx.signal?.removeEventListener("abort", interrupt);
+    cx.onYard?.(null);
+    await yard.shutdown();
+  }
+}
+
+/** Values of the jail parameters sysvmsg, sysvsem and sysvshm. */
+export const PRIVATE = { sysvmsg: "new", sysvsem: "new", sysvshm: "new" } as const;
+
+/** `count` jails, `jail1` and so on, one after the other. */
+export async function makeJails(
+  yard: Yard,
+  names: readonly string[],
+  params: Readonly<Record<string, string | boolean>>,
+): Promise<Jail[]> {
+  const jails: Jail[] = [];
+  for (const name of names) jails.push(await yard.jail({ name, ...params }));
+  return jails;
+}
+
+export const jailNames = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `jail${i + 1}`);

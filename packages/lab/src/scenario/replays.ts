@@ -1,0 +1,135 @@
+/**
+ * Recordings of real programs, replayed in many jails at once: the same keys in each, every result
+ * compared with the recording. Each recording has a yard of its own, with the limits it needs.
+ */
+import { availableParallelism } from "node:os";
+import type { Jail } from "@jailyard/host/jail";
+import { entryOf, limitsFor, loadTrace, type TraceEntry } from "@jailyard/workload/replay/manifest";
+import { planOf } from "@jailyard/workload/replay/plan";
+import type { ReplayRecord, Result } from "@jailyard/workload/replay/report";
+import { type Context, inYard, jailNames, makeJails, PRIVATE } from "./inyard.ts";
+import { REPLAYER } from "./modules.ts";
+
+export interface JailReplay {
+  readonly jail: string;
+  /** null if the program did not get to its end. */
+  readonly result: Result | null;
+  /** What stopped it, or null. */
+  readonly stopped: string | null;
+}
+
+export interface FileReplay {
+  readonly file: string;
+  readonly name: string;
+  readonly what: string;
+  readonly events: number;
+  readonly limits: Readonly<Record<string, number>>;
+  /** Why it was replayed in fewer jails than asked, or not at all; empty otherwise. */
+  readonly remark: string;
+  readonly jails: readonly JailReplay[];
+  readonly seconds: number;
+  readonly passed: boolean;
+}
+
+export interface ReplayProgress {
+  readonly name: string;
+  /** Events of all jails together. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** A recording that was read and found good, before any yard is there. */
+interface Loaded {
+  readonly file: string;
+  readonly name: string;
+  readonly entry: TraceEntry;
+  readonly events: number;
+  readonly limits: (jails: number) => Readonly<Record<string, number>>;
+}
+
+/** Read the recordings, all of them before the first is replayed. @throws RecordingError */
+export function loadRecordings(files: readonly string[]): Loaded[] {
+  return files.map((file) => {
+    const recording = loadTrace(file);
+    const entry = entryOf(file);
+    const plan = planOf(recording);
+    const { name } = recording;
+    const limits = (jails: number) => limitsFor(plan, entry, jails);
+    return { file, name, entry, events: plan.events.length, limits };
+  });
+}
+
+/** Replay each in `jails` jails, one recording after the other. */
+export async function replayAll(
+  cx: Context,
+  recordings: readonly Loaded[],
+  jails: number,
+  progress: (at: ReplayProgress) => void,
+): Promise<FileReplay[]> {
+  const results: FileReplay[] = [];
+  for (const loaded of recordings) results.push(await replayOne(cx, loaded, jails, progress));
+  return results;
+}
+
+/** Segments of messages that a yard can have; above that fewer jails replay at once. */
+const MSGSEG_MAX = 32767;
+
+/** How many jails can have what the recording has, and why not more. */
+function jailsFor({ entry, limits }: Loaded, wanted: number): { jails: number; remark: string } {
+  if (entry.unplayable !== undefined) return { jails: 0, remark: entry.unplayable };
+  if (entry.alone === true && wanted > 1) {
+    return { jails: 1, remark: "one jail: it is about limits that all jails share" };
+  }
+  let jails = wanted;
+  while (jails > 1 && (limits(jails)["kern.ipc.msgseg"] ?? 0) > MSGSEG_MAX) jails--;
+  if (jails === wanted) return { jails, remark: "" };
+  return { jails, remark: `${jails} jails: they share ${MSGSEG_MAX} message segments at most` };
+}
+
+async function replayOne(
+  cx: Context,
+  loaded: Loaded,
+  wanted: number,
+  progress: (at: ReplayProgress) => void,
+): Promise<FileReplay> {
+  const { file, name, entry, events } = loaded;
+  const { jails: count, remark } = jailsFor(loaded, wanted);
+  const common = { file, name, what: entry.what, events, remark };
+  if (count === 0) return { ...common, limits: {}, jails: [], seconds: 0, passed: true };
+  const limits = loaded.limits(count);
+  const started = performance.now();
+  const config = { limits, maxproc: 65536 };
+  const jails = await inYard(cx, config, async (yard) => {
+    const made = await makeJails(yard, jailNames(count), PRIVATE);
+    const done = new Array<number>(count).fill(0);
+    const tell = (i: number, events_: number): void => {
+      done[i] = events_;
+      progress({ name, done: done.reduce((a, b) => a + b), total: events * count });
+    };
+    return Promise.all(made.map((jail, i) => replayIn(jail, file, count, (n) => tell(i, n))));
+  });
+  const passed = jails.every(({ result }) => result?.failures === 0);
+  return { ...common, limits, jails, seconds: (performance.now() - started) / 1000, passed };
+}
+
+/** A call may be late because other jails have the processors. */
+const PATIENCE_MS = 3000;
+
+async function replayIn(
+  jail: Jail,
+  file: string,
+  jails: number,
+  progress: (events: number) => void,
+): Promise<JailReplay> {
+  const patienceMs = PATIENCE_MS * Math.max(1, Math.ceil(jails / availableParallelism()));
+  const handle = await jail.spawn({ module: REPLAYER, arg: { file, patienceMs } });
+  let result: Result | null = null;
+  handle.on("record", (record) => {
+    const one = record as ReplayRecord;
+    if (one.type === "progress") progress(one.done);
+    else result = one;
+  });
+  const { error, signal } = await handle.exited;
+  const stopped = error?.message ?? (signal === null ? null : `it was ended by signal ${signal}`);
+  return { jail: jail.name, result, stopped };
+}
