@@ -261,7 +261,9 @@ describe("jail_set(2)", () => {
       const { k } = bench();
       const text = "name cannot be numeric (unless it is the jid)";
       expect(create(k, { name: "5", jid: 6 })).toEqual(failure(EINVAL, text));
-      expect(create(k, { name: "05" })).toEqual(failure(EINVAL, text));
+      for (const name of ["05", "+5", " 5", "0"]) {
+        expect(create(k, { name })).toEqual(failure(EINVAL, text));
+      }
       expect(create(k, { name: "6", jid: 6 }).error).toBe(OK);
       expect(ending(k)).toEqual({});
     });

@@ -200,6 +200,13 @@ describe("msgrcv(2)", () => {
       fails(b, td, ENOMSG, "MSG-56", () => msgrcv(td, 9, LONG_MIN, IPC_NOWAIT));
     });
 
+    test("[EFAULT] memory that ends before the text does; the message is lost [MSG-61]", () => {
+      sent(1, "abcd");
+      const into = { mtype: 0, mtext: Buffer.alloc(3) };
+      expect(msgrcv(td, 4, 0, IPC_NOWAIT, into)).toBe(EFAULT);
+      expect(stat()).toMatchObject({ msg_qnum: 0, msg_cbytes: 0 });
+    });
+
     test("[EFAULT] the message is lost, and all sleepers are woken [MSG-61] [MSG-62]", () => {
       sent(1, "x".repeat(2048));
       const sender = user();

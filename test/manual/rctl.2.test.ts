@@ -14,12 +14,13 @@ import {
 import { IPC_CREAT, IPC_RMID } from "@jailyard/abi/ipc";
 import { reasonText } from "@jailyard/abi/reason";
 import { sembufs } from "@jailyard/abi/sem";
-import type { Key } from "@jailyard/abi/types";
-import { jailAttach } from "@jailyard/kernel/jail";
+import type { Key, Pid } from "@jailyard/abi/types";
+import { jailAttach, jailRemove } from "@jailyard/kernel/jail";
 import type { Kernel } from "@jailyard/kernel/kernel";
 import { msgsnd } from "@jailyard/kernel/msg";
 import { msgget } from "@jailyard/kernel/msgctl";
 import type { Prison } from "@jailyard/kernel/prison";
+import { fork } from "@jailyard/kernel/proc";
 import {
   rctlAddRule,
   rctlGetLimits,
@@ -140,6 +141,22 @@ describe("rctl(4)", () => {
     expect(modify(k, web, { name: "www" })).toBe(OK);
     expect(nsems(k, ["jail", "web"], ["jail", "www"])).toEqual([0, 1]);
     makeSet(k, td, 2);
+    expect(ending(k)).toEqual({});
+  });
+});
+
+describe("a dying jail", () => {
+  test("keeps its use when a new one takes its jid, but not its name [JAIL-57]", () => {
+    const k = boot();
+    jail(k, "5", { sysvsem: 2 });
+    const parent = process(k);
+    const child = k.procs.get(ok(parent, fork(k, parent)) as Pid)!;
+    ok(child, jailAttach(k, child, 5));
+    const id = makeSet(k, child);
+    expect(jailRemove(k, null, 5)).toBe(OK); // the child is a zombie: not refunded yet [COM-34]
+    expect(jail(k, "www", { jid: 5 }).pr_name).toBe("www");
+    expect(nsems(k, ["jail", "5"], ["jail", "www"])).toEqual([1, 0]);
+    remove(k, id);
     expect(ending(k)).toEqual({});
   });
 });

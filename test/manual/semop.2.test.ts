@@ -189,6 +189,13 @@ describe("ERRORS", () => {
     const set = semset(b, [0]);
     fails(b, set.owner, E2BIG, "SEM-43, kern.ipc.semopm", () => set.semop(...many(9)));
     ok(b, set.owner, set.semop(...many(8)));
+    fails(
+      b,
+      set.owner,
+      E2BIG,
+      "SEM-43, kern.ipc.semopm",
+      () => sem.semop(b.k, set.owner, set.id, null, -1), // a size_t: huge, and before EFAULT
+    );
   });
 
   test("[E2BIG] rctl nsemop, for more than eight only [SEM-44]", () => {

@@ -32,6 +32,14 @@ describe("sysctl(3)", () => {
     expect(ending(k)).toEqual({});
   });
 
+  test("at boot shmmax follows shmall, by whatever name, unless it is set itself [SHM-6]", () => {
+    const shmmax = (limits: Record<string, number>) => read(bench({ limits }).k, "kern.ipc.shmmax");
+    expect(shmmax({ "kern.ipc.shmall": 10 })).toBe(40_960);
+    expect(shmmax({ "kern.ipc.shmmaxpgs": 11, "kern.ipc.shmall": 10 })).toBe(45_056);
+    expect(shmmax({ "kern.ipc.shmall": 10, "kern.ipc.shmmax": 8192 })).toBe(8192);
+    expect(shmmax({ "kern.ipc.shmall": 10, "kern.ipc.shmmax": 536870912 })).toBe(40_960);
+  });
+
   test("security.jail speaks of the reader's own prison [TOOL-45]", () => {
     const { k } = bench();
     const inside = process(k, { prison: jail(k, "a", { "children.max": 3 }) });

@@ -146,7 +146,7 @@ export class SimYard {
     if (handle !== undefined) handle.xstat = td.p_xstat;
     const bound = this.bound.get(td);
     this.bound.delete(td);
-    bound?.gate.killed_(bound.slot, td.p_xstat);
+    bound?.gate.markKilled(bound.slot, td.p_xstat);
   }
 
   #signalled(td: Thread): void {
@@ -228,7 +228,7 @@ class SimGate {
     this.#stops[slot]?.();
   }
 
-  killed_(slot: number, xstat: number): void {
+  markKilled(slot: number, xstat: number): void {
     this.page.words[this.page.row(slot) + KILLED] = xstat || 1;
     this.#stops[slot]?.();
     if (this.#resolvers[slot] !== undefined) this.answer(slot, EDEAD);

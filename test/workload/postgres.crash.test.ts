@@ -77,7 +77,8 @@ describe("a child dies", () => {
   });
 
   test("whoever needs another lock on its way out panics, and all start anew [PG-27]", async () => {
-    const log = await withoutSets(2);
+    let log = ""; // it takes an unlucky order: the first seed that has one
+    for (let seed = 1; seed < 30 && !log.includes("PANIC"); seed++) log = await withoutSets(seed);
     expect(log).toMatch(/^PANIC: queueing for lock while waiting on another one$/m);
     expect(log).toMatch(/was terminated by signal 6: Abort trap/);
     expect(log).toContain("LOG: all server processes terminated; reinitializing");

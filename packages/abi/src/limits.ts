@@ -127,9 +127,12 @@ export function semInfo(s: LimitSettings): SemInfo {
   };
 }
 
+/** The old name of shmall, still read at boot. [SHM-6] */
+const SHMMAXPGS = "kern.ipc.shmmaxpgs";
+
 /** shmmax follows shmall unless it was set to something of its own. [SHM-6] */
 export function shmInfo(s: LimitSettings): ShmInfo {
-  const shmall = read(s, "shmall");
+  const shmall = s[SHMMAXPGS] ?? read(s, "shmall");
   const shmmax = read(s, "shmmax");
   const builtIn = SHMALL * PAGE_SIZE;
   return {
@@ -163,7 +166,7 @@ export function msgInfo(s: LimitSettings): MsgInfo {
  */
 export function limitsProblem(settings: LimitSettings): string | null {
   for (const [name, value] of Object.entries(settings)) {
-    const limit = BY_NAME.get(name);
+    const limit = BY_NAME.get(name === SHMMAXPGS ? "kern.ipc.shmall" : name);
     if (limit === undefined) return `unknown limit ${name}`;
     if (limit.writable === "derived") return `${name} is derived and cannot be set`;
     if (!Number.isSafeInteger(value) || value < limit.min || value > limit.max) {

@@ -24,6 +24,7 @@ export function printShared({ collision, instances }: SharedRun): void {
   }
   print();
   print(wrapped(storyOf(collision)));
+  if (instances.length > 2) print(wrapped(REST));
   print();
   print(
     table(
@@ -32,6 +33,9 @@ export function printShared({ collision, instances }: SharedRun): void {
     ),
   );
 }
+
+const REST =
+  "Each later server does the same to those before it, and one that restarts after its crash does it to them.";
 
 /** The collision in one sentence: who removed what of whom, why, and what came of it. */
 export function storyOf({ newcomer, victim, removed, failure }: Collision): string {
@@ -64,7 +68,7 @@ function listed(removed: readonly Removed[], noun: string): string {
 }
 
 function rowOf({ jail, pid, started, crashes, transactions, trouble }: InstanceState): string[] {
-  const state = started ? (trouble.length > 0 ? "damaged" : "running") : "never started";
+  const state = started ? (trouble.length > 0 ? "failed" : "alive") : "never started";
   const first = trouble.length === 0 ? "" : logLine(trouble[0]);
   return [jail, String(pid), state, count(crashes), count(transactions), first];
 }

@@ -78,7 +78,7 @@ export function printReplays(replays: readonly FileReplay[]): void {
 const HEADS = [
   "recording",
   ">jails",
-  ">calls",
+  ">events",
   ">as recorded",
   ">by a rule",
   ">unexplained",
@@ -88,16 +88,14 @@ const HEADS = [
 
 function rowOf(replay: FileReplay): string[] {
   const { name, jails, seconds } = replay;
-  const { calls, checked, same, failures, sleeps } = sums(replay);
+  const { checked, same, failures, sleeps } = sums(replay);
   const explained = checked - same - failures;
-  const numbers = [jails.length, calls, same, explained, failures, sleeps];
+  const numbers = [jails.length, checked, same, explained, failures, sleeps];
   return [name, ...numbers.map(count), seconds.toFixed(1)];
 }
 
-function sums({
-  jails,
-}: FileReplay): Record<"calls" | "checked" | "same" | "failures" | "sleeps", number> {
-  const sum = { calls: 0, checked: 0, same: 0, failures: 0, sleeps: 0 };
+function sums({ jails }: FileReplay): Record<"checked" | "same" | "failures" | "sleeps", number> {
+  const sum = { checked: 0, same: 0, failures: 0, sleeps: 0 };
   for (const { result } of jails) {
     if (result === null) continue;
     for (const field of Object.keys(sum) as (keyof typeof sum)[]) sum[field] += result[field];

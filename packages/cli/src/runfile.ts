@@ -13,6 +13,7 @@ import {
 } from "@jailyard/lab/scenario/programs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { addYardOptions, listening, type YardOptions } from "./command.ts";
+import { interrupted } from "./interrupt.ts";
 import { effectiveLimits, machine, writeJson } from "./record.ts";
 import { plural, print, printError } from "./terminal.ts";
 import { checkWritable, setting, settingOption, UsageError, whole, yardSettings } from "./usage.ts";
@@ -34,7 +35,7 @@ FILE is TypeScript or JavaScript and exports a program:
 
   import { IPC_CREAT, program } from "jailyard";
   export default program("hello", async (p) => {
-    const id = await p.semget(await p.ftok("/var/db/hello", 1), 2, IPC_CREAT | 0o600);
+    const id = await p.semget(p.ftok("/var/db/hello", 1), 2, IPC_CREAT | 0o600);
     p.print(\`semaphore set \${id}\`);
   });
 
@@ -113,12 +114,13 @@ async function runFile(
   const { jails, procs, model } = options;
   const yard = { model, ...yardSettings(options.set) };
   const all = { module, args, jails, procs, params: paramsOf(options), yard };
-  const many = jails.length * procs > 1;
   const records: object[] = [];
   const output: Output = {
-    line: (jail, pid, text) => print(many ? `${jail}[${pid}] ${text}` : text),
+    line: (jail, pid, text) => print(`${jail}[${pid}] ${text}`),
     record: (jail, pid, record) => records.push({ jail, pid, record }),
-    end: (end) => reportEnd(end),
+    end: (end) => {
+      if (!interrupted.aborted) reportEnd(end);
+    },
   };
   const result = await listening(options, (cx) => runPrograms(cx, all, output));
   reportRun(result, all);

@@ -15,6 +15,8 @@ import { shippedTraces } from "@jailyard/lab/scenario/modules";
 import { type PrivateRun, privateLimits, privateRun } from "@jailyard/lab/scenario/private";
 import { type FileReplay, loadRecordings, replayAll } from "@jailyard/lab/scenario/replays";
 import { VERSIONS, type Version } from "@jailyard/workload/postgres/version";
+import { entryOf } from "@jailyard/workload/replay/manifest";
+import { nameOf } from "@jailyard/workload/replay/recording";
 import { type Command, Option } from "commander";
 import { addYardOptions, listening, type YardOptions } from "./command.ts";
 import { printPrivate, printRefused, printShared } from "./postgrestext.ts";
@@ -129,12 +131,13 @@ async function allSteps(
   return { replays, shared, refused, priv, views };
 }
 
-/** Only PostgreSQL's own recordings; `jailyard replay` has others. */
-const isPostgres = (file: string): boolean => /\/pg[^/]*$/.test(file);
+/** PostgreSQL 15 with room enough: they share a yard. `jailyard replay` has all recordings. */
+const isMain = (file: string): boolean =>
+  nameOf(file).startsWith("pg15-") && entryOf(file).limits === undefined;
 
 async function replayStep(cx: Context, { jails }: PostgresOptions): Promise<FileReplay[]> {
-  const recordings = loadRecordings(shippedTraces().filter(isPostgres));
-  const title = `1. Replay: ${recordings.length} recordings of real PostgreSQL servers in ${plural(jails, "jail")}`;
+  const recordings = loadRecordings(shippedTraces().filter(isMain));
+  const title = `1. Replay: ${recordings.length} recordings of real PostgreSQL 15 servers in ${plural(jails, "jail")}`;
   const replays = await step(bold(title), (say) =>
     replayAll(cx, recordings, jails, (at) => say(replayProgress(at))),
   );
@@ -208,12 +211,16 @@ function printViews(views: Views | null): void {
   print();
   print(bold("4. Seen by ipcs, halfway through step 3"));
   print("\n  On the host, `ipcs -Z`: every object, with its jail");
-  for (const line of shortened(views.host)) print(`  ${line}`);
+  printView(views.host);
   print("\n  In jail1, `ipcs`: its own only");
-  for (const line of shortened(views.jail)) print(`  ${line}`);
+  printView(views.jail);
 }
 
-/** Lists cut to the first rows, and a line for those that are left out. */
+function printView(lines: readonly string[]): void {
+  for (const line of shortened(lines)) print(line === "" ? "" : `  ${line}`);
+}
+
+/** Lists cut to the first rows, and a line for those left out; no empty line at the end. */
 function shortened(lines: readonly string[]): string[] {
   const out: string[] = [];
   let rows = 0;
@@ -223,7 +230,7 @@ function shortened(lines: readonly string[]): string[] {
     rows = isRow ? rows + 1 : 0;
     if (rows <= ROWS_SHOWN) out.push(line);
   }
-  return out;
+  return out.at(-1) === "" ? out.slice(0, -1) : out;
 }
 
 function recordOf(options: PostgresOptions, outcome: Outcome, seconds: number): object {

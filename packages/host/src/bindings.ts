@@ -8,9 +8,9 @@ import { getJson, RET0 } from "@jailyard/abi/wire";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
 import { type Kernel, run } from "@jailyard/kernel/kernel";
 import type { Prison } from "@jailyard/kernel/prison";
-import { newproc, psignal } from "@jailyard/kernel/proc";
+import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
 import type { Thread } from "@jailyard/kernel/thread";
-import { answer, type KernThread, nudge } from "@jailyard/trap/kern";
+import { answer, type KernThread, nudge, unseenSignals } from "@jailyard/trap/kern";
 import type { EndedEvent } from "./boot.ts";
 
 interface Binding {
@@ -97,8 +97,12 @@ export class Bindings {
     counts.calls++;
     const childSlot = tf.frame.a[0];
     const error = syscall(this.#k, tf, sysno);
-    if (error === ESLEEP) counts.sleeps++;
-    else if (binding.calling) {
+    if (error === ESLEEP) {
+      counts.sleeps++;
+      // A signal that came between the program's last look and this call would be seen too late.
+      const { td, thread, slot } = binding;
+      if ((unseenSignals(thread, slot) & td.p_sigcatch) !== 0) interruptSleep(this.#k, td);
+    } else if (binding.calling) {
       // else the call ended the process, and is answered
       if (sysno === SYS_fork && error === OK) this.#forked(attached, binding, childSlot);
       this.#answer(binding, sysno === SYS_exit ? EDEAD : error);
@@ -111,7 +115,8 @@ export class Bindings {
     const { bulk } = tf;
     tf.bulk = undefined;
     binding.calling = false;
-    answer(thread, slot, error, td.td_reason, bulk);
+    // libc takes the bulk of a success alone; what it leaves would be the next caller's.
+    answer(thread, slot, error, td.td_reason, error === OK ? bulk : undefined);
   }
 
   /** The child's slot was chosen by its thread; -1: it waits for a thread of its own. */

@@ -48,23 +48,32 @@ export interface Start {
 
 /** A process that owns its thread: a new one, or the child of a fork, which has a pid already. */
 export interface OwnStart extends Start {
-  readonly fork?: { readonly pid: Pid; readonly child: string; readonly inheritance: Inheritance };
+  readonly fork?: {
+    readonly pid: Pid;
+    readonly root: Pid;
+    readonly child: string;
+    readonly inheritance: Inheritance;
+  };
 }
 
-/** From a jail's thread to the yard, in order. */
+/**
+ * From a jail's thread to the yard, in order. `root` is the process that was started from outside:
+ * `pid` itself, or the one from which it descends.
+ */
 export type JailEvent =
-  | { readonly type: "line"; readonly pid: Pid; readonly text: string }
-  | { readonly type: "record"; readonly pid: Pid; readonly record: unknown }
+  | { readonly type: "line"; readonly pid: Pid; readonly root: Pid; readonly text: string }
+  | { readonly type: "record"; readonly pid: Pid; readonly root: Pid; readonly record: unknown }
   | { readonly type: "crashed"; readonly pid: Pid; readonly error: Error }
   | {
       readonly type: "thread";
       readonly pid: Pid;
+      readonly root: Pid;
       readonly child: string;
       readonly arg: unknown;
       readonly inheritance: Inheritance;
       readonly start: Start;
     }
-  /** The process owns this thread and has its pid. */
+  /** A process from outside has its pid, and its program is about to run. */
   | { readonly type: "started"; readonly pid: Pid }
   | { readonly type: "refused"; readonly text: string }
   /** The program's stack is gone; nothing more comes from this process. */

@@ -149,7 +149,7 @@ export class Jail {
 
   /** The thread is gone: the kernel ends what ran there. */
   async #threadOver(ix: number, error: Error | null): Promise<void> {
-    if (error !== null) {
+    if (error !== null && !this.yard.isDown) {
       this.yard.log.error({ jail: this.name, err: error }, "the jail's thread died");
     }
     await this.yard.detach(ix);

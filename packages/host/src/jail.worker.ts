@@ -34,15 +34,20 @@ export default async function jailThread(task: JailTask): Promise<void> {
   }
 }
 
-function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start): Host {
+function hostOf(
+  task: JailTask,
+  tell: (event: JailEvent) => void,
+  start: Start,
+  root: Pid,
+): Host {
   return {
     jail: task.jail,
     stat: (path) => ({ dev: task.dev, ino: inodeOf(path) }),
-    print: (pid, text) => tell({ type: "line", pid, text }),
-    emit: (pid, record) => tell({ type: "record", pid, record }),
+    print: (pid, text) => tell({ type: "line", pid, root, text }),
+    emit: (pid, record) => tell({ type: "record", pid, root, record }),
     crashed: (pid, error) => tell({ type: "crashed", pid, error }),
     startThread: (pid, child, arg, inheritance) =>
-      tell({ type: "thread", pid, child, arg, inheritance, start }),
+      tell({ type: "thread", pid, root, child, arg, inheritance, start }),
   };
 }
 
@@ -113,7 +118,8 @@ async function startCoroutine(
   }
   u.pid = pid;
   u.comm = start.comm || program.name;
-  const cx: Context = { gate, host: hostOf(task, tell, start), program, args: start.args };
+  tell({ type: "started", pid });
+  const cx: Context = { gate, host: hostOf(task, tell, start, pid), program, args: start.args };
   const done = runAwaited(cx, u, "default", start.arg).then(() => tell({ type: "unwound", pid }));
   return { pid, done };
 }
@@ -133,8 +139,9 @@ async function runOwn(
   u.pid = u.frame.a[RET0] as Pid;
   u.comm = own.comm || program.name;
   if (own.fork) u.adopt(own.fork.inheritance);
-  tell({ type: "started", pid: u.pid });
-  const cx: Context = { gate, host: hostOf(task, tell, own), program, args: own.args };
+  if (own.fork === undefined) tell({ type: "started", pid: u.pid });
+  const host = hostOf(task, tell, own, own.fork?.root ?? u.pid);
+  const cx: Context = { gate, host, program, args: own.args };
   runBlocking(cx, u, own.fork?.child ?? "default", own.arg);
   tell({ type: "unwound", pid: u.pid });
 }

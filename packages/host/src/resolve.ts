@@ -1,8 +1,9 @@
 /**
  * Programs import from "jailyard" wherever they lie: a module that cannot find the package gets the
- * one that runs it.
+ * one that runs it. Before Node 22.15 there are no such hooks, and a program outside a package finds
+ * "jailyard" only where it is installed.
  */
-import { registerHooks } from "node:module";
+import * as module from "node:module";
 
 const NAME = "jailyard";
 let registered = false;
@@ -10,7 +11,8 @@ let registered = false;
 export function resolvePackage(): void {
   if (registered) return;
   registered = true;
-  registerHooks({
+  if (!("registerHooks" in module)) return;
+  module.registerHooks({
     resolve(specifier, context, next) {
       if (specifier !== NAME) return next(specifier, context);
       try {

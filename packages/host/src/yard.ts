@@ -227,6 +227,11 @@ export class Yard {
     else waiter(xstat);
   }
 
+  /** It is going down, or has: threads end, and none starts. */
+  get isDown(): boolean {
+    return this.#down !== null;
+  }
+
   /** End every process and every thread. May be called at any time, and again. */
   shutdown(): Promise<void> {
     this.#down ??= this.#shutdown();

@@ -2,28 +2,53 @@
  * System calls by number: arguments in from a frame, results out to it.
  *
  * A frame lies in memory that a jail's thread can write at any time: what a sleeping call needs is
- * copied in. Strings and objects cross as JSON; an answer that may be large goes beside the frame,
- * as `bulk`, which the transport posts.
+ * copied in, and a word is cut to what C would have there, whatever is in it. Strings and objects
+ * cross as JSON; an answer that may be large goes beside the frame, as `bulk`, which the transport
+ * posts.
  */
-import { EFAULT, EINVAL, ENOENT, ENOSYS, EPERM, ESLEEP, type Errno, OK } from "@jailyard/abi/errno";
+import { EFAULT, EINVAL, ENOENT, ENOSYS, EPERM, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
 import type { JailParams } from "@jailyard/abi/jail";
 import { type Msgbuf, type MsqidDs, msqidDs } from "@jailyard/abi/msg";
 import { COM, PROC, TOOL } from "@jailyard/abi/reason";
-import { GETALL, SEM_STAT, type SemidDs, type Sembufs, type Semun, SETALL, sembufs, semidDs } from "@jailyard/abi/sem";
+import {
+  GETALL,
+  SEM_STAT,
+  SETALL,
+  type Sembufs,
+  type SemidDs,
+  type Semun,
+  sembufs,
+  semidDs,
+} from "@jailyard/abi/sem";
 import { type ShmidDs, shmidDs } from "@jailyard/abi/shm";
 import { NSIG, SIGKILL, SIGSYS, sigmask } from "@jailyard/abi/signal";
 import * as sys from "@jailyard/abi/syscall";
 import { FACILITIES, type Facility, type Key, type Semid } from "@jailyard/abi/types";
-import { type Frame, getJson, getMsqid, getSemid, getShmid, getSops, MSG_TEXT_BYTE, PTR_UNMAPPED, putJson, putMsqid, putSemid, putShmid, RET0, RET1 } from "@jailyard/abi/wire";
-import { jailAttach, jailGet, type JailGetOut, jailRemove } from "./jail.ts";
+import {
+  type Frame,
+  getJson,
+  getMsqid,
+  getSemid,
+  getShmid,
+  getSops,
+  MSG_TEXT_BYTE,
+  PTR_UNMAPPED,
+  putJson,
+  putMsqid,
+  putSemid,
+  putShmid,
+  RET0,
+  RET1,
+} from "@jailyard/abi/wire";
+import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
 import { kldload, kldstat, kldunload } from "./kld.ts";
 import { listing } from "./listing.ts";
 import { msgrcv, msgsnd } from "./msg.ts";
 import { msgctl, msgget } from "./msgctl.ts";
-import { exec, exit1, fork, kill, psignal, setcred, wait4, type WaitStatus } from "./proc.ts";
+import { exec, exit1, fork, kill, psignal, setcred, type WaitStatus, wait4 } from "./proc.ts";
 import { semop } from "./sem.ts";
 import { semctl, semget } from "./semctl.ts";
 import { shmat, shmdt, shmget } from "./shm.ts";
@@ -114,17 +139,22 @@ function putErrmsg(tf: Trapframe, a: Float64Array): void {
   tf.jail.errmsg = "";
 }
 
+/** A long or a size_t; ints are cut by `| 0`. */
+const long = (word: number): number => (Number.isNaN(word) ? 0 : Math.trunc(word));
+
 const semopCall: Call = (k, tf, td, a) => {
-  const nsops = a[2];
+  const nsops = long(a[2]);
   if (a[1] === PTR_UNMAPPED) return semop(k, td, a[0] as Semid, null, nsops);
   const { sops, frame } = tf;
-  getSops(frame.i16, Math.min(nsops, sops.sem_num.length, Math.trunc(frame.i16.length / 3)), sops);
+  const room = Math.min(sops.sem_num.length, Math.trunc(frame.i16.length / 3));
+  getSops(frame.i16, Math.max(0, Math.min(nsops, room)), sops);
   return semop(k, td, a[0] as Semid, sops, nsops);
 };
 
 const semctlCall: Call = (k, tf, td, a) => {
   const { semun, frame } = tf;
-  const [semid, semnum, cmd, ptr, val] = a;
+  const [semid, semnum, cmd, val] = [a[0] | 0, a[1] | 0, a[2] | 0, a[4] | 0];
+  const ptr = a[3];
   const mapped = ptr !== PTR_UNMAPPED;
   semun.val = val;
   semun.buf = mapped ? tf.semid : null;
@@ -139,32 +169,33 @@ const semctlRet: Return = (k, tf, a) => {
   if (cmd === GETALL) a[RET1] = k.sem.at(a[0])?.page.nsems ?? 0;
 };
 
+/** The memory that the address shows: two attaches may have the same. [SHM-21] */
 const shmatRet: Return = (_k, tf, a) => {
-  const entry = tf.td.p_vmspace!.vm_shm.find((at) => at?.va === a[RET0])!;
-  tf.bulk = entry.seg.page.data;
+  tf.bulk = tf.td.p_vmspace!.map.lookup(a[RET0])!.object.page.data;
 };
 
 const shmctlCall: Call = (k, tf, td, a) => {
-  const [shmid, cmd, ptr] = a;
+  const [shmid, cmd, ptr] = [a[0] | 0, a[1] | 0, a[2]];
   if (cmd === IPC_SET && ptr !== PTR_UNMAPPED) getShmid(tf.frame.f64, tf.shmid);
   return shmctl(k, td, shmid, cmd, ptr === PTR_UNMAPPED ? null : tf.shmid);
 };
 
 const msgctlCall: Call = (k, tf, td, a) => {
-  const [msqid, cmd, ptr] = a;
+  const [msqid, cmd, ptr] = [a[0] | 0, a[1] | 0, a[2]];
   if (cmd === IPC_SET && ptr !== PTR_UNMAPPED) getMsqid(tf.frame.f64, tf.msqid);
   return msgctl(k, td, msqid, cmd, ptr === PTR_UNMAPPED ? null : tf.msqid);
 };
 
 const msgsndCall: Call = (k, tf, td, a) => {
   const [msqid, ptr, msgsz, msgflg] = a;
-  tf.msg.mtype = tf.frame.f64[0];
-  return msgsnd(k, td, msqid, ptr === PTR_UNMAPPED ? null : tf.msg, msgsz, msgflg);
+  tf.msg.mtype = long(tf.frame.f64[0]);
+  return msgsnd(k, td, msqid, ptr === PTR_UNMAPPED ? null : tf.msg, long(msgsz), msgflg);
 };
 
 const msgrcvCall: Call = (k, tf, td, a) => {
   const [msqid, ptr, msgsz, msgtyp, msgflg] = a;
-  return msgrcv(k, td, msqid, ptr === PTR_UNMAPPED ? null : tf.msg, msgsz, msgtyp, msgflg);
+  const msg = ptr === PTR_UNMAPPED ? null : tf.msg;
+  return msgrcv(k, td, msqid, msg, long(msgsz), long(msgtyp), msgflg);
 };
 
 const exitCall: Call = (k, _tf, td, a) => {
@@ -173,7 +204,8 @@ const exitCall: Call = (k, _tf, td, a) => {
   return OK;
 };
 
-const sigactionCall: Call = (_k, _tf, td, [sig, caught]) => {
+const sigactionCall: Call = (_k, _tf, td, [word, caught]) => {
+  const sig = word | 0;
   if (sig < 1 || sig >= NSIG || sig === SIGKILL) return deny(td, EINVAL, PROC_416);
   if (caught !== 0) td.p_sigcatch |= sigmask(sig);
   else td.p_sigcatch &= ~sigmask(sig);
@@ -203,7 +235,7 @@ interface Cred {
 }
 
 const setcredCall = withArgument<Cred>((k, _tf, td, { uid, gid, groups }) => {
-  const error = setcred(k, td, uid, gid, groups);
+  const error = setcred(k, td, uid, gid, Array.isArray(groups) ? groups : []);
   return error === OK ? OK : deny(td, EPERM, PROC_416);
 });
 
@@ -223,7 +255,9 @@ const jailGetCall = withArgument<JailParams>((k, tf, td, params, a) =>
 );
 
 const ipcsCall: Call = (k, tf, td, a) => {
-  tf.bulk = listing(k, td, FACILITIES[a[0]]);
+  const f = FACILITIES[a[0]];
+  if (f === undefined) return deny(td, EINVAL, TOOL_43);
+  tf.bulk = listing(k, td, f);
   return OK;
 };
 
@@ -234,10 +268,12 @@ function result(call: (k: Kernel, tf: Trapframe) => unknown): Call {
   };
 }
 
-const retval = (value: (td: Thread) => number): Call => (_k, _tf, td) => {
-  td.td_retval = value(td);
-  return OK;
-};
+const retval =
+  (value: (td: Thread) => number): Call =>
+  (_k, _tf, td) => {
+    td.td_retval = value(td);
+    return OK;
+  };
 
 const credOf = ({ td }: Trapframe): unknown => {
   const { cr_uid, cr_gid, cr_groups, cr_prison } = td.p_ucred;
@@ -248,18 +284,18 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_semop, { call: semopCall, module: "sem" }],
   [
     sys.SYS_semget,
-    { call: (k, _tf, td, a) => semget(k, td, a[0] as Key, a[1], a[2]), module: "sem" },
+    { call: (k, _tf, td, a) => semget(k, td, (a[0] | 0) as Key, a[1] | 0, a[2]), module: "sem" },
   ],
   [sys.SYS_semctl, { call: semctlCall, ret: semctlRet, module: "sem" }],
   [
     sys.SYS_shmget,
-    { call: (k, _tf, td, a) => shmget(k, td, a[0] as Key, a[1], a[2]), module: "shm" },
+    { call: (k, _tf, td, a) => shmget(k, td, (a[0] | 0) as Key, long(a[1]), a[2]), module: "shm" },
   ],
   [
     sys.SYS_shmat,
-    { call: (k, _tf, td, a) => shmat(k, td, a[0], a[1], a[2]), ret: shmatRet, module: "shm" },
+    { call: (k, _tf, td, a) => shmat(k, td, a[0], long(a[1]), a[2]), ret: shmatRet, module: "shm" },
   ],
-  [sys.SYS_shmdt, { call: (k, _tf, td, a) => shmdt(k, td, a[0]), module: "shm" }],
+  [sys.SYS_shmdt, { call: (k, _tf, td, a) => shmdt(k, td, long(a[0])), module: "shm" }],
   [
     sys.SYS_shmctl,
     {
@@ -268,7 +304,10 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
       module: "shm",
     },
   ],
-  [sys.SYS_msgget, { call: (k, _tf, td, a) => msgget(k, td, a[0] as Key, a[1]), module: "msg" }],
+  [
+    sys.SYS_msgget,
+    { call: (k, _tf, td, a) => msgget(k, td, (a[0] | 0) as Key, a[1]), module: "msg" },
+  ],
   [sys.SYS_msgsnd, { call: msgsndCall, module: "msg" }],
   [
     sys.SYS_msgrcv,
@@ -293,13 +332,13 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [
     sys.SYS_wait4,
     {
-      call: (k, tf, td, a) => wait4(k, td, a[0], a[1], tf.wait),
+      call: (k, tf, td, a) => wait4(k, td, a[0] | 0, a[1], tf.wait),
       ret: (_k, tf, a) => {
         a[RET1] = tf.wait.status;
       },
     },
   ],
-  [sys.SYS_kill, { call: (k, _tf, td, a) => kill(k, td, a[0], a[1]) }],
+  [sys.SYS_kill, { call: (k, _tf, td, a) => kill(k, td, a[0] | 0, a[1] | 0) }],
   [sys.SYS_getpid, { call: retval((td) => td.p_pid) }],
   [sys.SYS_getppid, { call: retval((td) => td.p_pptr?.p_pid ?? 1) }],
   [sys.SYS_execve, { call: withArgument<string>((k, _tf, td, comm) => exec(k, td, comm)) }],
@@ -320,9 +359,14 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_jail_set, { call: jailSetCall }],
   [sys.SYS_jail_attach, { call: (k, _tf, td, a) => jailAttach(k, td, a[0]) }],
   [sys.SYS_jail_remove, { call: (k, _tf, td, a) => jailRemove(k, td, a[0]) }],
-  [sys.SYS_kldload, { call: withArgument<string>((k, _tf, td, file) => kldload(k, td, file)) }],
-  [sys.SYS_kldunload, { call: withArgument<string>((k, _tf, td, file) => kldunload(k, td, file)) }],
+  [
+    sys.SYS_kldload,
+    { call: withArgument<string>((k, _tf, td, file) => kldload(k, td, String(file))) },
+  ],
+  [
+    sys.SYS_kldunload,
+    { call: withArgument<string>((k, _tf, td, file) => kldunload(k, td, String(file))) },
+  ],
   [sys.SYS_kldstat, { call: result((k) => kldstat(k)) }],
   [sys.SYS_sysctlnames, { call: result((k) => sysctlNames(k)) }],
 ]);
-

@@ -5,10 +5,22 @@
  * map by key space and key: at most one live object of a space has a key, so the map finds what
  * FreeBSD's scan finds.
  */
-import { ipcidToIx, ipcidToSeq, IPC_PRIVATE, ixseqToIpcid, nextSeq } from "@jailyard/abi/ipc";
+import { IPC_PRIVATE, ipcidToIx, ipcidToSeq, ixseqToIpcid, nextSeq } from "@jailyard/abi/ipc";
 import type { Ix } from "@jailyard/abi/types";
 import type { Ucred } from "./cred.ts";
-import { type IpcPage, P_ALIVE, P_CGID, P_CUID, P_GID, P_IX, P_KEY, P_MODE, P_SEQ, P_UID, T_STAMP } from "./ipcpage.ts";
+import {
+  type IpcPage,
+  P_ALIVE,
+  P_CGID,
+  P_CUID,
+  P_GID,
+  P_IX,
+  P_KEY,
+  P_MODE,
+  P_SEQ,
+  P_UID,
+  T_STAMP,
+} from "./ipcpage.ts";
 
 /** The kernel's record of one object; the page is what threads may share. */
 export interface IpcObject<P extends IpcPage> {
@@ -90,6 +102,13 @@ export class IpcTable<P extends IpcPage> {
     if (space?.get(key) !== object.ix) return;
     space.delete(key);
     if (space.size === 0) this.#keys.delete(object.space);
+  }
+
+  /** Keys that find an object. */
+  get keys(): number {
+    let count = 0;
+    for (const space of this.#keys.values()) count += space.size;
+    return count;
   }
 
   idOf(object: IpcObject<P>): number {

@@ -153,7 +153,8 @@ function checkRequest(call: JailCall): Errno {
 
 const mustExist = ({ flags }: JailCall): boolean => (flags & JAIL_CREATE) === 0;
 const mustBeNew = ({ flags }: JailCall): boolean => (flags & JAIL_UPDATE) === 0;
-const NUMBER = /^\d+$/;
+/** What strtoul takes for a number. [JAIL-40] */
+const NUMBER = /^\s*[+-]?\d+$/;
 
 const lastPart = (name: string): string => name.slice(name.lastIndexOf(".") + 1);
 
@@ -161,8 +162,8 @@ const lastPart = (name: string): string => name.slice(name.lastIndexOf(".") + 1)
 function findByJid(k: Kernel, call: JailCall): Errno {
   const { request, me } = call;
   let { jid } = request;
-  if (jid < 0) return fail(call, EINVAL, JAIL_37, "negative jid");
   if (jid === 0 && mustBeNew(call)) jid = jidOfName(request.name);
+  if (jid < 0) return fail(call, EINVAL, JAIL_37, "negative jid");
   call.jid = jid;
   if (jid === 0) return OK;
   const pr = prisonFind(k, jid);
@@ -329,12 +330,13 @@ function carryOut(k: Kernel, call: JailCall): Errno {
 }
 
 /** A new prison below its parent, with the defaults. [JAIL-8] [JAIL-42] [JAIL-45] */
-function create(k: Kernel, { parent, jid: asked, me, request }: JailCall): Prison {
+function create(k: Kernel, { parent, jid: asked, namelc, me, request }: JailCall): Prison {
   const dying = asked === 0 ? null : prisonFind(k, asked);
   if (dying !== null) dying.pr_id = lastFreeJid(k) as Jid;
   const jid = asked === 0 ? nextJid(k) : asked;
   if (asked === 0) k.lastJid = jid;
-  const pr = newPrison(++k.prisonSerial, jid as Jid, fullName(parent, String(jid)), parent);
+  const name = fullName(parent, namelc ?? String(jid));
+  const pr = newPrison(++k.prisonSerial, jid as Jid, name, parent);
   pr.pr_hostname = parent.pr_hostname;
   pr.pr_allow_suser = parent.pr_allow_suser;
   const root = me.pr_path === "/" ? "" : me.pr_path;

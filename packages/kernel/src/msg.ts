@@ -70,7 +70,7 @@ const MSG_58 = MSG(58);
 const MSG_61 = MSG(61);
 const MSG_62 = MSG(62);
 
-const unsigned = (msgsz: number): number => (msgsz < 0 ? HUGE : msgsz);
+const unsigned = (msgsz: number): number => (msgsz < 0 ? HUGE : Math.min(msgsz, HUGE));
 
 /** A msgsnd under way, and what it keeps while it sleeps: the slot, not the queue. [MSG-44] */
 interface MsgSend {
@@ -305,7 +305,7 @@ function msgDeliver(k: Kernel, td: Thread, want: MsgWant, before: number): Errno
   page.times[T_RTIME] = k.now;
   wakeup(k, page);
   const mtext = msg === null ? null : msg.mtext;
-  if (mtext === null && bytes > 0) return deny(td, EFAULT, MSG_61);
+  if (bytes > (mtext?.length ?? 0)) return deny(td, EFAULT, MSG_61); // memory ends before the text
   if (msg === null) return deny(td, EFAULT, MSG_62);
   if (mtext !== null) copyBytes(page.arena, page.msg.spot[row], mtext, 0, bytes);
   msg.mtype = page.msg.type[row];

@@ -58,6 +58,8 @@ const MSG_25 = MSG(25);
 const MSG_29 = MSG(29);
 const MSG_30 = MSG(30);
 
+const HUGE = Number.POSITIVE_INFINITY;
+
 /** msgget(2). The id is td_retval. @returns OK, ENOSYS, EEXIST, EACCES, ENOENT, ENOSPC */
 export function msgget(k: Kernel, td: Thread, key: Key, msgflg: number): Errno {
   const root = k.model.root(k, "msg", td.p_ucred);
@@ -151,7 +153,7 @@ function msgSet(k: Kernel, td: Thread, page: MsgPage, buf: MsqidDs): Errno {
   const { msgmnb } = k.msginfo;
   const error = ipcperm(td, page, IPC_M);
   if (error !== OK) return error;
-  const asked = buf.msg_qbytes < 0 ? Number.POSITIVE_INFINITY : buf.msg_qbytes; // unsigned long
+  const asked = buf.msg_qbytes >= 0 ? Math.trunc(buf.msg_qbytes) : HUGE; // unsigned long
   if (asked > page.hdr[P_QBYTES] && !privileged(td.p_ucred)) return deny(td, EPERM, MSG_23);
   if (asked === 0) return deny(td, EINVAL, MSG_25);
   setPerm(page, buf.msg_perm);

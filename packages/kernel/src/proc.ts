@@ -4,13 +4,21 @@
  * A process whose parent is gone, or that was made from outside, is reaped when it ends; pid 1
  * stands for init, which does that. There are no process groups, sessions or stops.
  */
-import { EAGAIN, ECHILD, EINVAL, EPERM, ESLEEP, ESRCH, type Errno, OK } from "@jailyard/abi/errno";
+import { EAGAIN, ECHILD, EINVAL, EPERM, type Errno, ESLEEP, ESRCH, OK } from "@jailyard/abi/errno";
 import { COM, PROC } from "@jailyard/abi/reason";
 import { ignoredByDefault, NSIG, SIGKILL, sigmask } from "@jailyard/abi/signal";
 import type { Pid } from "@jailyard/abi/types";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
 import type { Kernel } from "./kernel.ts";
-import { isAncestor, PRISON_ALIVE, type Prison, prisonFree, prisonHold, prisonUnuse, prisonUse } from "./prison.ts";
+import {
+  isAncestor,
+  PRISON_ALIVE,
+  type Prison,
+  prisonFree,
+  prisonHold,
+  prisonUnuse,
+  prisonUse,
+} from "./prison.ts";
 import { semexit } from "./semctl.ts";
 import { asleep, unsleep } from "./sleepq.ts";
 import { deny, interrupted, REAPED, RUNNING, SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
@@ -37,15 +45,18 @@ export interface ProcSpec {
 /** A process from outside: no parent. null if kern.maxproc are there, or the prison is dying. */
 export function newproc(k: Kernel, spec: ProcSpec): Thread | null {
   if (spec.prison.pr_state !== PRISON_ALIVE) return null;
-  const cred: Ucred = {
-    cr_uid: spec.uid,
-    cr_ruid: spec.uid,
-    cr_gid: spec.gid,
-    cr_groups: [...(spec.groups ?? [])],
-    cr_prison: spec.prison,
-  };
-  return allocProc(k, cred, null, spec.comm);
+  const { uid, gid, groups = [], prison, comm } = spec;
+  return allocProc(k, credOf(uid >>> 0, gid >>> 0, groups, prison), null, comm);
 }
+
+/** uid_t and gid_t are unsigned, and so they are compared. [COM-22] */
+const credOf = (uid: number, gid: number, groups: readonly number[], prison: Prison): Ucred => ({
+  cr_uid: uid,
+  cr_ruid: uid,
+  cr_gid: gid,
+  cr_groups: groups.map((group) => group >>> 0),
+  cr_prison: prison,
+});
 
 function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string): Thread | null {
   const tid = k.freeTids.pop();
@@ -184,6 +195,8 @@ function waitResume(k: Kernel, td: Thread): Errno {
   return ESLEEP;
 }
 
+const idsOf = ({ cr_ruid, cr_gid, cr_groups }: Ucred): number[] => [cr_ruid, cr_gid, ...cr_groups];
+
 /** The process changes its credentials for good. EPERM unless root or nothing changes. */
 export function setcred(
   k: Kernel,
@@ -194,8 +207,9 @@ export function setcred(
   force = false,
 ): Errno {
   const old = td.p_ucred;
-  if (!force && !privileged(old) && (uid !== old.cr_ruid || gid !== old.cr_gid)) return EPERM;
-  td.p_ucred = { cr_uid: uid, cr_ruid: uid, cr_gid: gid, cr_groups: [...groups], cr_prison: old.cr_prison };
+  const cred = credOf(uid >>> 0, gid >>> 0, groups, old.cr_prison);
+  if (!force && !privileged(old) && String(idsOf(cred)) !== String(idsOf(old))) return EPERM;
+  td.p_ucred = cred;
   k.racct?.credChanged(td, old);
   td.td_retval = 0;
   return OK;
@@ -243,7 +257,8 @@ export function psignal(k: Kernel, td: Thread, sig: number): void {
   }
 }
 
-function interruptSleep(k: Kernel, td: Thread): void {
+/** A signal that is caught ends the sleep, if there is one: EINTR. */
+export function interruptSleep(k: Kernel, td: Thread): void {
   if (td.p_state !== SLEEPING) return;
   td.td_interrupted = true;
   unsleep(k, td);

@@ -4,7 +4,20 @@
  * Lock order: the page of one set. The undo pool and the table belong to the kernel's thread.
  * Missing: semtimedop, which FreeBSD has only behind its Linux ABI, and MAC.
  */
-import { E2BIG, EAGAIN, EFAULT, EFBIG, EIDRM, EINVAL, ENOSPC, ENOSYS, ERANGE, ESLEEP, type Errno, OK } from "@jailyard/abi/errno";
+import {
+  E2BIG,
+  EAGAIN,
+  EFAULT,
+  EFBIG,
+  EIDRM,
+  EINVAL,
+  ENOSPC,
+  ENOSYS,
+  ERANGE,
+  type Errno,
+  ESLEEP,
+  OK,
+} from "@jailyard/abi/errno";
 import { IPC_NOWAIT, IPC_R, IPC_W, ipcidToIx } from "@jailyard/abi/ipc";
 import { SEM } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembufs, sembufs } from "@jailyard/abi/sem";
@@ -46,7 +59,7 @@ interface SemSleep {
 
 /**
  * semop(2): perform all operations of `sops` on a set, or none. `sops` is null for memory that is
- * not mapped; `nsops` is what the caller says the count is.
+ * not mapped; `nsops` is what the caller says the count is, a size_t: one below 0 is huge. [SEM-43]
  *
  * @returns OK; ENOSYS, EINVAL, E2BIG, EFAULT, EFBIG, EACCES, ERANGE, EAGAIN or ENOSPC, the set
  * unchanged; or ESLEEP, the set unchanged, `td` counted in semncnt or semzcnt; EIDRM or EINTR
@@ -62,8 +75,8 @@ export function semop(
   const root = k.model.root(k, "sem", td.p_ucred);
   if (root === null) return deny(td, ENOSYS, SEM_40);
   if (ipcidToIx(semid) >= k.seminfo.semmni) return deny(td, EINVAL, SEM_41);
-  if (nsops > SMALL_SOPS) {
-    if (nsops > k.seminfo.semopm) return deny(td, E2BIG, SEM_43);
+  if (nsops > SMALL_SOPS || nsops < 0) {
+    if (nsops > k.seminfo.semopm || nsops < 0) return deny(td, E2BIG, SEM_43);
     if (k.racct !== null && k.racct.available(td, "nsemop") < nsops) return deny(td, E2BIG, SEM_44);
   }
   if (sops === null && nsops > 0) return deny(td, EFAULT, SEM_45);

@@ -2,10 +2,46 @@
  * semget(2), semctl(2), removal, exit and listing of semaphore sets, after sys/kern/sysv_sem.c,
  * generation K2.
  */
-import { EEXIST, EFAULT, EINVAL, ENOENT, ENOSPC, ENOSYS, ERANGE, type Errno, OK } from "@jailyard/abi/errno";
-import { ACCESSPERMS, IPC_CREAT, IPC_EXCL, IPC_M, IPC_PRIVATE, IPC_R, IPC_RMID, IPC_SET, IPC_STAT, IPC_W, ipcidToIx, OPENPERMS } from "@jailyard/abi/ipc";
+import {
+  EEXIST,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOSPC,
+  ENOSYS,
+  ERANGE,
+  type Errno,
+  OK,
+} from "@jailyard/abi/errno";
+import {
+  ACCESSPERMS,
+  IPC_CREAT,
+  IPC_EXCL,
+  IPC_M,
+  IPC_PRIVATE,
+  IPC_R,
+  IPC_RMID,
+  IPC_SET,
+  IPC_STAT,
+  IPC_W,
+  ipcidToIx,
+  OPENPERMS,
+} from "@jailyard/abi/ipc";
 import { SEM } from "@jailyard/abi/reason";
-import { GETALL, GETNCNT, GETPID, GETVAL, GETZCNT, SEM_ALLOC, SEM_STAT, type SemidDs, type Semun, SETALL, SETVAL, semidDs } from "@jailyard/abi/sem";
+import {
+  GETALL,
+  GETNCNT,
+  GETPID,
+  GETVAL,
+  GETZCNT,
+  SEM_ALLOC,
+  SEM_STAT,
+  SETALL,
+  SETVAL,
+  type SemidDs,
+  type Semun,
+  semidDs,
+} from "@jailyard/abi/sem";
 import type { Ix, Key, Semid } from "@jailyard/abi/types";
 import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
 import { copyPerm, P_CUID, P_MODE, P_UID, setPerm } from "./ipcpage.ts";

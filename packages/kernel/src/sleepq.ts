@@ -6,7 +6,7 @@
  * until they sleep. A queue is protected by the lock of its page. A wakeup always takes the whole
  * queue; each thread then looks again for itself. [COM-28]
  */
-import { type Carver } from "@jailyard/memory/page";
+import type { Carver } from "@jailyard/memory/page";
 import { type IpcPage, P_SLEEP_HEAD, P_SLEEP_TAIL, P_SLEEPERS } from "./ipcpage.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Resume, RUNNABLE, SLEEPING, type Thread } from "./thread.ts";

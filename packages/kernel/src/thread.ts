@@ -5,7 +5,7 @@
  * is woken, and it may answer ESLEEP again. `tid` is a row of the sleep queue and is reused; a pid
  * is not reused before the numbers wrap.
  */
-import { type Errno, EINTR } from "@jailyard/abi/errno";
+import { EINTR, type Errno } from "@jailyard/abi/errno";
 import { NO_REASON, type Reason } from "@jailyard/abi/reason";
 import type { Pid } from "@jailyard/abi/types";
 import type { Ucred } from "./cred.ts";

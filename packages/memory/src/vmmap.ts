@@ -80,6 +80,11 @@ export class VmMap<T> {
     return copy;
   }
 
+  /** Append an entry of another map, in that map's order. */
+  restore(entry: VmEntry<T>): void {
+    this.#entries.push({ ...entry });
+  }
+
   clear(): void {
     this.#entries = [];
   }

@@ -6,6 +6,11 @@ export function int(value: unknown, what: string): number {
   return whole(value, what) | 0;
 }
 
+/** A uid_t or gid_t: -1 is the largest. */
+export function unsigned(value: unknown, what: string): number {
+  return whole(value, what) >>> 0;
+}
+
 /** A whole number. @throws TypeError for anything else, NaN and strings included */
 export function whole(value: unknown, what: string): number {
   if (typeof value !== "number" || !Number.isInteger(value)) {

@@ -61,6 +61,7 @@ export async function runAwaited(
   for (;;) {
     const p = processOf(cx, u, "awaited");
     try {
+      if (u.gate.killed(u.slot) !== 0) throw new ProcessEnded(); // before it ran at all
       const value = await entry(cx, next)(p as never, argument);
       return await endAwaited(u, endOf(value));
     } catch (error) {
@@ -163,7 +164,6 @@ function processOf(cx: Context, u: UserProcess, mode: Mode): unknown {
 }
 
 const NO_RESULT = { leave: () => undefined };
-const PID_RESULT = { leave: (u: UserProcess) => u.frame.a[RET0] };
 
 function enterSigaction(u: UserProcess, signal: unknown, handler: unknown): number {
   u.begin("sigaction");
@@ -214,13 +214,17 @@ function awaitedOnly(cx: Context, u: UserProcess): Record<string, unknown> {
     async fork(child: unknown, arg?: unknown) {
       const slot = u.gate.takeSlot();
       if (slot === -1) throw noSlots(u);
+      let forked = false;
+      // Before any handler runs: one that throws ends the parent, and the child is there already.
+      const leave = (): Pid => {
+        forked = true;
+        return startChild(cx, u, slot, child, arg);
+      };
       try {
         enterFork(cx, u, child, slot);
-        const pid = (await call("fork", sys.SYS_fork, PID_RESULT)) as Pid;
-        startChild(cx, u, slot, pid, child, arg);
-        return pid;
+        return await call("fork", sys.SYS_fork, { leave });
       } catch (error) {
-        u.gate.giveSlot(slot);
+        if (!forked) u.gate.giveSlot(slot);
         throw error;
       }
     },
@@ -242,24 +246,25 @@ function startChild(
   cx: Context,
   parent: UserProcess,
   slot: number,
-  pid: Pid,
   child: unknown,
   arg: unknown,
-): void {
+): Pid {
   const u = new UserProcess(cx.gate, slot);
-  u.pid = pid;
+  u.pid = parent.frame.a[RET0] as Pid;
   parent.inheritTo(u);
   setImmediate(() => void runAwaited(cx, u, child, arg));
+  return u.pid;
 }
 
 async function sleepAwaited(u: UserProcess, ms: number): Promise<number> {
-  u.begin("nanosleep");
-  if (u.handlers.size > 0 && u.handleSignals()) return ms;
+  const most = duration(ms);
+  if (u.begin("nanosleep")) return ms; // as sigsuspend(2): no signal falls between look and sleep
   const started = performance.now();
   u.calling = true;
   await new Promise<void>((resolve) => {
-    const stop = u.gate.startTimer(duration(ms), resolve);
-    u.gate.onNudge(u.slot, stop);
+    const stop = u.gate.startTimer(most, resolve);
+    // A nudge may be old: its signal was handled meanwhile, or the slot was another process's.
+    u.gate.onNudge(u.slot, () => u.gate.interrupted(u.slot) && stop());
   });
   u.gate.onNudge(u.slot, () => {});
   u.calling = false;
@@ -290,9 +295,12 @@ function blockingOnly(cx: Context, u: UserProcess): Record<string, unknown> {
         throw new TypeError("a blocking process forks a child of its program by name");
       }
       enterFork(cx, u, child, -1);
-      const pid = call("fork", sys.SYS_fork, PID_RESULT) as Pid;
-      cx.host.startThread(pid, String(child), arg, u.inheritance);
-      return pid;
+      const leave = (): Pid => {
+        const pid = u.frame.a[RET0] as Pid;
+        cx.host.startThread(pid, String(child), arg, u.inheritance);
+        return pid;
+      };
+      return call("fork", sys.SYS_fork, { leave });
     },
     exec(child: unknown, arg?: unknown) {
       enterExec(cx, u, child);
@@ -304,7 +312,7 @@ function blockingOnly(cx: Context, u: UserProcess): Record<string, unknown> {
 }
 
 function sleepBlocking(u: UserProcess, ms: number): number {
-  u.begin("nanosleep");
+  if (u.begin("nanosleep")) return ms;
   const started = performance.now();
   let caught = false;
   u.gate.block(duration(ms), () => {

@@ -162,3 +162,7 @@ export function nudge(
   if (thread.awaits) page.answers.put(slot | NUDGE);
   ringThread(page.head);
 }
+
+/** Caught signals that the process has not seen yet, as a mask. */
+export const unseenSignals = ({ page }: KernThread, slot: number): number =>
+  Atomics.load(page.words, page.row(slot) + SIGS);

@@ -27,7 +27,7 @@ import {
   RET0,
   RET1,
 } from "@jailyard/abi/wire";
-import { int, list, record, signalNumber, size, text, whole } from "./arguments.ts";
+import { int, list, record, signalNumber, size, text, unsigned, whole } from "./arguments.ts";
 import { Attachment } from "./attachment.ts";
 import { REASON } from "./gate.ts";
 import type { Mode, WaitResult } from "./process.ts";
@@ -68,8 +68,8 @@ function ints(sysno: number, names: readonly string[], leave: Def["leave"]): Def
 
 /** What IPC_SET takes; missing members are 0, as in a zeroed structure. */
 function perm(value: Record<string, unknown>): { uid: number; gid: number; mode: number } {
-  const field = (name: string) => int(value[name] ?? 0, name);
-  return { uid: field("uid"), gid: field("gid"), mode: field("mode") };
+  const id = (name: string) => unsigned(value[name] ?? 0, name);
+  return { uid: id("uid"), gid: id("gid"), mode: int(value.mode ?? 0, "mode") };
 }
 
 const semget: Def = ints(sys.SYS_semget, ["key", "nsems", "semflg"], ret0);
@@ -270,8 +270,8 @@ const kill: Def = {
 const setcred: Def = {
   sysno: sys.SYS_setcred,
   enter(u, [uid, gid, groups]) {
-    const list_ = list(groups ?? [], "groups").map((g) => int(g, "groups"));
-    json(u, { uid: int(uid, "uid"), gid: int(gid, "gid"), groups: list_ }, "credentials");
+    const list_ = list(groups ?? [], "groups").map((g) => unsigned(g, "groups"));
+    json(u, { uid: unsigned(uid, "uid"), gid: unsigned(gid, "gid"), groups: list_ }, "credentials");
   },
   leave: none,
 };

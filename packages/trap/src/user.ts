@@ -25,6 +25,7 @@ import {
   MORE,
   NUDGE,
   RETURNED,
+  ringThread,
   SIGS,
   STATE,
   SYSNO,
@@ -57,6 +58,7 @@ export class UserGate {
   readonly #nudged: (((what: number) => void) | undefined)[] = [];
   #waiting = 0;
   #pumping = false;
+  #listens = false;
   readonly #spin = new Spin();
   /** Local timers: deadline in performance.now() milliseconds. */
   readonly #timers = new Map<() => void, number>();
@@ -100,6 +102,12 @@ export class UserGate {
   takeSignals(slot: number): number {
     const at = this.page.row(slot) + SIGS;
     return this.page.words[at] === 0 ? 0 : Atomics.exchange(this.page.words, at, 0);
+  }
+
+  /** Is there a reason to leave a sleep: a caught signal, or the end of the process? */
+  interrupted(slot: number): boolean {
+    const row = this.page.row(slot);
+    return this.page.words[row + SIGS] !== 0 || this.page.words[row + KILLED] !== 0;
   }
 
   /** The signal or reason that ended the process; 0 while it lives. */
@@ -170,7 +178,8 @@ export class UserGate {
   startTimer(ms: number, done: () => void): () => void {
     this.#timers.set(done, ms === Number.POSITIVE_INFINITY ? ms : performance.now() + ms);
     this.#waiting++;
-    this.#startPump();
+    if (this.#pumping) ringThread(this.page.head); // it may sleep until a later timer
+    else this.#startPump();
     return () => this.#fire(done);
   }
 
@@ -253,31 +262,35 @@ export class UserGate {
     return false;
   }
 
-  /** Nothing to do: sleep until rung, or until the next timer. */
+  /**
+   * Nothing to do: sleep until rung, or until the next timer. Deaf at first, for that wakes fastest,
+   * but not for long: mail and some pending work of the program show nowhere.
+   */
   #idle(): void {
     const { head, answers } = this.page;
     const seen = Atomics.load(head, DOORBELL);
     Atomics.store(head, WAITING, 1);
-    if (!answers.empty) return this.#rung();
+    const pending = loopWork();
+    if (!answers.empty || pending === "turn") return this.#rung();
     const ms = this.#untilTimer();
     this.#spin.fallAsleep();
-    if (loopIsIdle()) {
-      Atomics.wait(head, DOORBELL, seen, ms);
-      return this.#awake();
-    }
-    const waited = Atomics.waitAsync(head, DOORBELL, seen, ms);
+    const deaf = this.#listens || pending === "events" ? 0 : Math.min(ms, DEAF_MS);
+    if (deaf > 0 && Atomics.wait(head, DOORBELL, seen, deaf) !== "timed-out") return this.#awake();
+    const waited = Atomics.waitAsync(head, DOORBELL, seen, ms - deaf);
     if (waited.async) void waited.value.then(() => this.#awake());
     else this.#awake();
   }
 
+  /** A ring that brings no answer is for mail, which takes turns of the event loop to come. */
   #awake(): void {
+    this.#listens = this.page.answers.empty;
     this.#spin.awake();
     this.#rung();
   }
 
   #rung(): void {
     Atomics.store(this.page.head, WAITING, 0);
-    setImmediate(this.#pump); // a turn of the event loop: mail is read in it
+    setImmediate(this.#pump);
   }
 
   #untilTimer(): number {
@@ -292,11 +305,15 @@ interface BulkMessage {
   readonly bulk: unknown;
 }
 
-/** Resources that are always there and need no turn of the event loop: who posts also rings. */
-const QUIET: ReadonlySet<string> = new Set(["MessagePort", "Immediate"]);
+/** How long a thread may sleep without a turn of its event loop, in milliseconds. */
+const DEAF_MS = 2;
 
-/** True if no timer, file or socket of the program is pending. */
-function loopIsIdle(): boolean {
-  for (const resource of process.getActiveResourcesInfo()) if (!QUIET.has(resource)) return false;
-  return true;
+/** What the event loop has to do: callbacks in its next turn, events that may come, or nothing. */
+function loopWork(): "turn" | "events" | "none" {
+  let work: "events" | "none" = "none";
+  for (const resource of process.getActiveResourcesInfo()) {
+    if (resource === "Immediate") return "turn"; // not the pump's own, which runs now
+    if (resource !== "MessagePort") work = "events"; // ports are always there: who posts also rings
+  }
+  return work;
 }

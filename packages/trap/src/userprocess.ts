@@ -1,9 +1,9 @@
 /** A process as its thread knows it: slot, frame, memory map, signal handlers. */
 import { SIGNALS, type SignalName, sigmask, signalName } from "@jailyard/abi/signal";
 import { SegvError } from "@jailyard/abi/syserror";
-import type { Addr, Pid } from "@jailyard/abi/types";
+import type { Pid } from "@jailyard/abi/types";
 import type { Frame } from "@jailyard/abi/wire";
-import { VmMap } from "@jailyard/memory/vmmap";
+import { type VmEntry, VmMap } from "@jailyard/memory/vmmap";
 import { Attachment } from "./attachment.ts";
 import { ProcessEnded, type ProcessExit } from "./unwind.ts";
 import type { UserGate } from "./user.ts";
@@ -21,8 +21,9 @@ export class UserProcess {
   calling = false;
   /** Set by p.exit: a program that catches the unwinding gets it again. */
   exiting: ProcessExit | null = null;
-  attachments: Attachment[] = [];
   handlers = new Map<number, SignalHandler>();
+  /** By entry of the kernel's attach table; null is a free one, which the next attach takes. */
+  #table: (Attachment | null)[] = [];
   #map = new VmMap<SharedArrayBuffer>(0, VM_MAXUSER);
 
   constructor(gate: UserGate, slot: number) {
@@ -31,14 +32,14 @@ export class UserProcess {
     this.frame = gate.frame(slot);
   }
 
-  /** Before each call. */
-  begin(name: string): void {
+  /** Before each call. @returns true if a handler ran: a sleep that follows is over at once */
+  begin(name: string): boolean {
     if (this.exiting !== null) throw this.exiting;
     if (this.gate.killed(this.slot) !== 0) throw new ProcessEnded();
     if (this.calling) {
       throw new Error(`${name}: the process is in a call already; await each call before the next`);
     }
-    this.handleSignals();
+    return this.handleSignals();
   }
 
   /** Run the handlers of signals that came. @returns true if there were any */
@@ -51,17 +52,24 @@ export class UserProcess {
     return true;
   }
 
+  /** In the order of the attach table. */
+  get attachments(): readonly Attachment[] {
+    return this.#table.filter((at) => at !== null);
+  }
+
   attach(at: Attachment, buffer: SharedArrayBuffer): void {
-    this.attachments.push(at);
+    const free = this.#table.indexOf(null);
+    this.#table[free === -1 ? this.#table.length : free] = at;
     this.#map.remove(at.addr, at.size); // SHM_REMAP
     this.#map.insert(at.addr, at.size, buffer, !at.readonly);
   }
 
   /** The kernel has detached the first attachment at `addr`; unmap what its range shows. [SHM-30] */
   detach(addr: number): void {
-    const ix = this.attachments.findIndex((at) => at.addr === addr);
-    if (ix === -1) return;
-    const [at] = this.attachments.splice(ix, 1);
+    const ix = this.#table.findIndex((one) => one?.addr === addr);
+    const at = this.#table[ix] ?? null;
+    if (at === null) return;
+    this.#table[ix] = null;
     at.detach();
     this.#map.remove(at.addr, at.size);
   }
@@ -69,7 +77,7 @@ export class UserProcess {
   /** exec, exit. */
   detachAll(): void {
     for (const at of this.attachments) at.detach();
-    this.attachments = [];
+    this.#table = [];
     this.#map.clear();
   }
 
@@ -77,7 +85,7 @@ export class UserProcess {
   inheritTo(child: UserProcess): void {
     child.comm = this.comm;
     child.handlers = new Map(this.handlers);
-    child.attachments = this.attachments.map((at) => at.copy());
+    child.#table = this.#table.map((at) => at?.copy() ?? null);
     child.#map = this.#map.clone();
   }
 
@@ -116,26 +124,26 @@ export class UserProcess {
   /** For a child on a thread of its own: what it inherits, as it crosses threads. */
   get inheritance(): Inheritance {
     return {
-      attachments: this.attachments.map((at) => ({ ...at.fields() })),
+      table: this.#table.map((at) => at?.fields() ?? null),
+      map: this.#map.entries,
       comm: this.comm,
     };
   }
 
-  adopt({ attachments, comm }: Inheritance): void {
+  adopt({ table, map, comm }: Inheritance): void {
     this.comm = comm;
-    for (const { addr, shmid, size, readOnly, buffer } of attachments) {
-      this.attach(new Attachment(addr, shmid, size, readOnly, buffer), buffer);
-    }
+    this.#table = table.map((at) => at && attachmentOf(at));
+    for (const entry of map) this.#map.restore(entry);
   }
 }
 
+type Fields = ReturnType<Attachment["fields"]>;
+
+const attachmentOf = ({ addr, shmid, size, readOnly, buffer }: Fields): Attachment =>
+  new Attachment(addr, shmid, size, readOnly, buffer);
+
 export interface Inheritance {
-  readonly attachments: readonly {
-    readonly addr: Addr;
-    readonly shmid: Attachment["shmid"];
-    readonly size: number;
-    readonly readOnly: boolean;
-    readonly buffer: SharedArrayBuffer;
-  }[];
+  readonly table: readonly (Fields | null)[];
+  readonly map: readonly VmEntry<SharedArrayBuffer>[];
   readonly comm: string;
 }

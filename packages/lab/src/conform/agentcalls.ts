@@ -3,7 +3,7 @@
  * script. One table for both flavours: a call is made, and what it gave, now or later, is told.
  */
 import { IPC_STAT } from "@jailyard/abi/ipc";
-import type { Message, Process } from "@jailyard/host/programapi";
+import type { Process } from "@jailyard/host/programapi";
 import * as api from "@jailyard/host/programapi";
 import type { ArgsOf, SemctlArgs, SopSpec } from "./case.ts";
 import { spelled } from "./compare.ts";
@@ -52,11 +52,11 @@ type IpcCall =
 /** A reply: how the call ended, or that the agent itself has failed. */
 export type Reply = Ending | { readonly threw: string };
 
-/** Calls of either flavour: results, or promises of them. */
-type AnyProcess = Process<"awaited"> | Process<"blocking">;
+/** Of either flavour: calls give results, or promises of them, into which nobody looks here. */
+type AnyProcess = Process<"blocking">;
 
 interface AgentCall<A, R> {
-  make(p: AnyProcess, args: A): R | Promise<R>;
+  make(p: AnyProcess, args: A): R;
   done(result: R, args: A): Ending;
 }
 
@@ -128,7 +128,7 @@ const msgsnd: AgentCall<Args["msgsnd"], void> = {
   ...zero,
 };
 
-const msgrcv: AgentCall<Args["msgrcv"], Message> = {
+const msgrcv: AgentCall<Args["msgrcv"], ReturnType<AnyProcess["msgrcv"]>> = {
   make: (p, { msqid, size, type, flags, buf }) =>
     buf === "bad"
       ? p.msgrcv(msqid, size, type, flagBits(flags), api.UNMAPPED)
@@ -218,7 +218,7 @@ const jail_remove: AgentCall<{ jid: number }, void> = {
   ...zero,
 };
 
-const CALLS: Readonly<Record<string, AgentCall<never, never>>> = {
+const CALLS: Readonly<Record<string, AgentCall<never, unknown>>> = {
   semget,
   semop,
   semctl,
@@ -240,8 +240,8 @@ const CALLS: Readonly<Record<string, AgentCall<never, never>>> = {
 };
 
 /** Make the call of an order that comes back. @returns its result, or the promise of it */
-export function make(p: AnyProcess, { call, args }: Order): unknown {
-  return CALLS[call].make(p, args as never);
+export function make(p: unknown, { call, args }: Order): unknown {
+  return CALLS[call].make(p as AnyProcess, args as never);
 }
 
 /** What the call gave, in the words of a script. */

@@ -41,8 +41,10 @@ export class Mailbox {
     this.#put(ORDER, order);
   }
 
-  get replied(): boolean {
-    return Atomics.load(this.#words, STATE) === REPLY;
+  /** Driver: is there a reply, now or within `ms`? */
+  async replies(ms: number): Promise<boolean> {
+    if (ms === 0) return Atomics.load(this.#words, STATE) === REPLY;
+    return await this.#becomes(REPLY, ms);
   }
 
   /** Driver: take the reply once it is there. @throws Error if it is not within `ms` */

@@ -59,20 +59,47 @@ export function loadRecordings(files: readonly string[]): Loaded[] {
   });
 }
 
-/** Replay each in `jails` jails, one recording after the other. */
+/**
+ * Replay each in `jails` jails. Recordings that ask for nothing special share a yard, where they
+ * follow one another; the others have one each.
+ */
 export async function replayAll(
   cx: Context,
   recordings: readonly Loaded[],
   jails: number,
   progress: (at: ReplayProgress) => void,
 ): Promise<FileReplay[]> {
-  const results: FileReplay[] = [];
-  for (const loaded of recordings) results.push(await replayOne(cx, loaded, jails, progress));
-  return results;
+  const results = new Map<Loaded, FileReplay>();
+  const groups = new Map<string, Planned[]>();
+  for (const loaded of recordings) {
+    const planned = planFor(loaded, jails);
+    if (planned.jails === 0) results.set(loaded, unplayed(planned));
+    else groups.set(planned.group, [...(groups.get(planned.group) ?? []), planned]);
+  }
+  for (const group of groups.values()) await replayGroup(cx, group, results, progress);
+  return recordings.map((loaded) => results.get(loaded)!);
+}
+
+/** A recording, the number of jails it can be replayed in, and with which others. */
+interface Planned {
+  readonly loaded: Loaded;
+  readonly jails: number;
+  readonly remark: string;
+  readonly limits: Readonly<Record<string, number>>;
+  /** Recordings of the same group share a yard. */
+  readonly group: string;
 }
 
 /** Segments of messages that a yard can have; above that fewer jails replay at once. */
 const MSGSEG_MAX = 32767;
+
+function planFor(loaded: Loaded, wanted: number): Planned {
+  const { jails, remark } = jailsFor(loaded, wanted);
+  const limits = loaded.limits(jails);
+  const isOwn = loaded.entry.limits !== undefined || jails !== wanted;
+  const qbytes = limits["kern.ipc.msgmnb"]; // exact, so not to be raised for another
+  return { loaded, jails, remark, limits, group: isOwn ? loaded.file : `msgmnb ${qbytes}` };
+}
 
 /** How many jails can have what the recording has, and why not more. */
 function jailsFor({ entry, limits }: Loaded, wanted: number): { jails: number; remark: string } {
@@ -86,30 +113,56 @@ function jailsFor({ entry, limits }: Loaded, wanted: number): { jails: number; r
   return { jails, remark: `${jails} jails: they share ${MSGSEG_MAX} message segments at most` };
 }
 
-async function replayOne(
+function unplayed({ loaded, remark }: Planned): FileReplay {
+  const { file, name, entry, events } = loaded;
+  const rest = { limits: {}, jails: [], seconds: 0, passed: true };
+  return { file, name, what: entry.what, events, remark, ...rest };
+}
+
+async function replayGroup(
   cx: Context,
-  loaded: Loaded,
-  wanted: number,
+  group: readonly Planned[],
+  results: Map<Loaded, FileReplay>,
+  progress: (at: ReplayProgress) => void,
+): Promise<void> {
+  const config = { limits: largest(group.map(({ limits }) => limits)), maxproc: MAXPROC };
+  await inYard(cx, config, async (yard) => {
+    const jails = await makeJails(yard, jailNames(group[0].jails), PRIVATE);
+    for (const planned of group) {
+      results.set(planned.loaded, await replayOne(jails, planned, progress));
+    }
+  });
+}
+
+const MAXPROC = 65536;
+
+/** Every limit as high as any of them has it. */
+function largest(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const limits: Record<string, number> = {};
+  for (const [name, value] of all.flatMap((one) => Object.entries(one))) {
+    limits[name] = Math.max(limits[name] ?? 0, value);
+  }
+  return limits;
+}
+
+async function replayOne(
+  jails: readonly Jail[],
+  { loaded, remark, limits }: Planned,
   progress: (at: ReplayProgress) => void,
 ): Promise<FileReplay> {
   const { file, name, entry, events } = loaded;
-  const { jails: count, remark } = jailsFor(loaded, wanted);
-  const common = { file, name, what: entry.what, events, remark };
-  if (count === 0) return { ...common, limits: {}, jails: [], seconds: 0, passed: true };
-  const limits = loaded.limits(count);
   const started = performance.now();
-  const config = { limits, maxproc: 65536 };
-  const jails = await inYard(cx, config, async (yard) => {
-    const made = await makeJails(yard, jailNames(count), PRIVATE);
-    const done = new Array<number>(count).fill(0);
-    const tell = (i: number, events_: number): void => {
-      done[i] = events_;
-      progress({ name, done: done.reduce((a, b) => a + b), total: events * count });
-    };
-    return Promise.all(made.map((jail, i) => replayIn(jail, file, count, (n) => tell(i, n))));
-  });
-  const passed = jails.every(({ result }) => result?.failures === 0);
-  return { ...common, limits, jails, seconds: (performance.now() - started) / 1000, passed };
+  const done = new Array<number>(jails.length).fill(0);
+  const tell = (i: number, soFar: number): void => {
+    done[i] = soFar;
+    progress({ name, done: done.reduce((a, b) => a + b), total: events * jails.length });
+  };
+  const replays = await Promise.all(
+    jails.map((jail, i) => replayIn(jail, file, jails.length, (soFar) => tell(i, soFar))),
+  );
+  const passed = replays.every(({ result }) => result?.failures === 0);
+  const seconds = (performance.now() - started) / 1000;
+  return { file, name, what: entry.what, events, remark, limits, jails: replays, seconds, passed };
 }
 
 /** A call may be late because other jails have the processors. */

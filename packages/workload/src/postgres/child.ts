@@ -59,18 +59,26 @@ export async function runChild(p: Process, spec: ChildSpec): Promise<never> {
   const me = new Pgproc(p, spec.cluster, spec.counters);
   await me.catchSignals(spec.terminates);
   await spec.mask.open(p);
-  let status: number;
+  try {
+    await me.running.begin();
+    const status = await work(me, spec);
+    await leave(me);
+    setFlag(me, spec.flag, CHILD_ASSIGNED);
+    return p.exit(status);
+  } finally {
+    me.running.end(); // also of one that was killed
+  }
+}
+
+async function work(me: Pgproc, spec: ChildSpec): Promise<number> {
   try {
     setFlag(me, spec.flag, CHILD_ACTIVE);
     await me.takeSlot(spec.list);
-    status = await spec.body(me);
+    return await spec.body(me);
   } catch (error) {
     await complain(me, error);
-    status = 1;
+    return 1;
   }
-  await leave(me);
-  setFlag(me, spec.flag, CHILD_ASSIGNED);
-  return p.exit(status);
 }
 
 function setFlag(me: Pgproc, flag: number, value: number): void {

@@ -18,6 +18,7 @@ import {
   S_FREE_NEXT,
 } from "./layout.ts";
 import type { LockTable } from "./locktable.ts";
+import type { Processors } from "./processor.ts";
 import type { ServerLog } from "./report.ts";
 import type { SemaSets } from "./semas.ts";
 import type { Settings } from "./settings.ts";
@@ -33,6 +34,7 @@ export interface Cluster {
   readonly semas: SemaSets;
   readonly locks: LockTable;
   readonly heap: Heap;
+  readonly processors: Processors;
   readonly postmaster: number;
   /** Zero of the clock of alarms, in ms. */
   readonly epoch: number;

@@ -4,6 +4,7 @@ import { type Cluster, initMemory, memoryOf } from "./cluster.ts";
 import { Heap } from "./heap.ts";
 import { Layout } from "./layout.ts";
 import { LockTable } from "./locktable.ts";
+import { Processors } from "./processor.ts";
 import { PgError } from "./report.ts";
 import { createSemas } from "./semas.ts";
 import type { Server } from "./server.ts";
@@ -38,6 +39,7 @@ export async function createCluster(
     semas,
     locks: new LockTable(),
     heap: new Heap(),
+    processors: new Processors(settings.processors),
     postmaster: p.pid,
     epoch: now(),
   };

@@ -8,6 +8,7 @@ import { spend } from "./clock.ts";
 import { type Cluster, memoryOf, popFree, pushFree } from "./cluster.ts";
 import { FREE_AUXILIARY, type Layout, S_HEAVY, S_LATCH, S_LW_WAITING, S_PID } from "./layout.ts";
 import { NOT_WAITING } from "./lwmode.ts";
+import { Running } from "./processor.ts";
 import { type Random, random } from "./random.ts";
 import type { Counters } from "./records.ts";
 import { PgError } from "./report.ts";
@@ -19,6 +20,7 @@ const QUICKDIE = 2;
 
 export class Pgproc {
   readonly p: Process;
+  readonly running: Running;
   readonly cluster: Cluster;
   readonly words: Int32Array;
   readonly layout: Layout;
@@ -45,7 +47,8 @@ export class Pgproc {
   #owedMicros = 0;
 
   constructor(p: Process, cluster: Cluster, counters: Counters) {
-    this.p = p;
+    this.running = new Running(cluster.processors);
+    this.p = this.running.bind(p);
     this.cluster = cluster;
     this.words = memoryOf(p, cluster);
     this.layout = cluster.layout;

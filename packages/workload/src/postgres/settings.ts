@@ -40,6 +40,8 @@ export interface InstanceConfig {
   readonly seed?: number;
   /** Part of the modelled processor time that is really spent; 0 for as fast as possible. */
   readonly cpuShare?: number;
+  /** Processors that the server's processes share; they run on one thread all the same. */
+  readonly processors?: number;
   /** Mean microseconds until a process must let another one run. */
   readonly sliceMicros?: number;
 }
@@ -91,6 +93,7 @@ function defaults(profile: Profile, jail: string): Required<InstanceConfig> {
     fsyncMillis: 0.8,
     seed: 1,
     cpuShare: 1,
+    processors: 1,
     sliceMicros: 400,
   };
 }
@@ -116,6 +119,7 @@ const NUMBERS: Readonly<Partial<Record<keyof Settings, readonly [least: number, 
     fsyncMillis: [0, false],
     seed: [Number.MIN_SAFE_INTEGER, true],
     cpuShare: [0, false],
+    processors: [1, true],
     sliceMicros: [1, false],
   };
 

@@ -20,6 +20,8 @@ export type Outcome =
 /** A call under way. */
 export interface Pending {
   readonly ix: number;
+  /** It has to sleep until its step `finish`. */
+  readonly sleeps: boolean;
   readonly done: Promise<void>;
   outcome: Outcome | null;
   /** Step during which it ended. */
@@ -94,7 +96,7 @@ export class Emulated {
   }
 
   /** Keep track of a call; `step` tells the step of the replay that is under way. */
-  begin(ix: number, call: Promise<unknown>, step: () => number): Pending {
+  begin(ix: number, sleeps: boolean, call: Promise<unknown>, step: () => number): Pending {
     const end = (outcome: Outcome): void => {
       pending.outcome = outcome;
       pending.endedAt = step();
@@ -103,7 +105,7 @@ export class Emulated {
       (value) => end({ kind: "ok", value }),
       (error: unknown) => end(failure(error)),
     );
-    const pending: Pending = { ix, done, outcome: null, endedAt: -1 };
+    const pending: Pending = { ix, sleeps, done, outcome: null, endedAt: -1 };
     this.pending = pending;
     return pending;
   }

@@ -52,6 +52,10 @@ export function leftOut({ call, args, errno }: RecordedEvent): Rule | null {
 export const isCutVector = ({ args, errno }: RecordedEvent): boolean =>
   errno === "E2BIG" && args.sops !== undefined && args.sops.length === STRACE_SOPS;
 
+/** Calls that make or place something: what comes after needs the number that they give. */
+const GIVERS: ReadonlySet<string> = new Set(["semget", "shmget", "msgget", "shmat", "shmdt"]);
+export const givesNumber = ({ call }: RecordedEvent): boolean => GIVERS.has(call);
+
 /** The call of the event. Not for fork, execve, kill and events that are no calls. */
 export function perform(n: Numbers, process: Emulated, event: RecordedEvent): Promise<unknown> {
   const p = process.p!;

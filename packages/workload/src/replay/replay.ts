@@ -1,10 +1,12 @@
 /**
  * Carries out a plan in a yard: makes the processes, makes their calls, compares what comes back.
  *
- * Steps are done one after the other. The root process stands for everybody outside of the
- * recording: it makes the first processes, sends signals that came from elsewhere, and asks the
- * kernel whether a call that has to sleep does. A second process keeps the time: if nothing ends for
- * long, the call that is waited for will never return.
+ * Steps are done one after the other; a call whose result nobody needs yet is awaited when its
+ * process is to make the next, since the gate takes the calls of a thread in the order in which they
+ * are made. The root process stands for everybody outside of the recording: it makes the first
+ * processes, sends signals that came from elsewhere, and asks the kernel whether a call that has to
+ * sleep does. A second process keeps the time: if nothing ends for long, the call that is waited for
+ * will never return.
  */
 import { IPC_CREAT, IPC_PRIVATE, IPC_RMID } from "@jailyard/abi/ipc";
 import { GETNCNT, GETZCNT } from "@jailyard/abi/sem";
@@ -15,16 +17,33 @@ import { type Comparing, compare } from "./compare.ts";
 import { Emulated, failure, type Outcome, type Pending } from "./emulated.ts";
 import { isCatchable, signalOf } from "./names.ts";
 import { Overlaps } from "./overlap.ts";
-import { leftOut, type Numbers, numbers, perform } from "./perform.ts";
+import { givesNumber, leftOut, type Numbers, numbers, perform } from "./perform.ts";
 import { isFatal, type Plan, type Step } from "./plan.ts";
 import type { RecordedEvent } from "./recording.ts";
 import type { Report } from "./report.ts";
 import * as rules from "./rules.ts";
 import { explained, SAME, unexplained } from "./verdict.ts";
 
+/** A signal that has not come after so long is lost, in milliseconds. */
+const DELIVERY_MS = 10_000;
+
 const WNOHANG = 1;
 /** How often the watch looks, in milliseconds; a call has `patience` looks to return. */
 const WATCH_MS = 250;
+
+/** How a replay is done. */
+export interface Manner {
+  /** Milliseconds after which a call that has not returned counts as asleep for ever. */
+  readonly patienceMs: number;
+  /**
+   * Go on while a call is under way. False where calls of one thread may overtake one another, as
+   * they can if some of them do not go through the gate.
+   */
+  readonly pipelined: boolean;
+}
+
+const NOT_MADE = "not made: the process still sleeps in an earlier call";
+const recorded = ({ errno, ret }: RecordedEvent): string => String(errno ?? ret ?? "-");
 
 export class Replay {
   readonly #plan: Plan;
@@ -34,13 +53,18 @@ export class Replay {
   readonly #numbers: Numbers = numbers();
   readonly #processes = new Map<number, Emulated>();
   readonly #comparing: Comparing;
+  readonly #pipelined: boolean;
   #step = 0;
+  readonly #now = (): number => this.#step;
+  /** What the root process asks the kernel at present. */
+  #question: Promise<void> = Promise.resolve();
   /** Looks of the watch since the last step, and who is told when they are too many. */
   #looks = 0;
   #giveUp: (() => void) | null = null;
   #watching = true;
 
-  constructor(plan: Plan, root: Process, report: Report, patienceMs: number) {
+  constructor(plan: Plan, root: Process, report: Report, { patienceMs, pipelined }: Manner) {
+    this.#pipelined = pipelined;
     this.#plan = plan;
     this.#root = root;
     this.#report = report;
@@ -52,8 +76,9 @@ export class Replay {
   /** Segments of somebody who is not in the recording. @returns their ids */
   async occupy(segments: number): Promise<Shmid[]> {
     const ids: Shmid[] = [];
-    while (ids.length < segments)
+    while (ids.length < segments) {
       ids.push(await this.#root.shmget(IPC_PRIVATE, 1, IPC_CREAT | 0o600));
+    }
     return ids;
   }
 
@@ -71,6 +96,8 @@ export class Replay {
       this.#looks = 0;
       await this.#do(steps[this.#step]);
     }
+    await this.#question;
+    for (const process of this.#processes.values()) await this.#free(process);
     progress(steps.length);
     await this.#clearAway();
     this.#watching = false;
@@ -92,16 +119,21 @@ export class Replay {
     const process = await this.#processOf(event);
     if (step.kind === "skip") return this.#report.explain(step.ix, event, rules.CUT_SHORT);
     if (step.kind === "interrupt") return this.#signal(process, step.signal);
-    if (process.stuck)
-      return this.#report.fail(
-        step.ix,
-        event,
-        String(event.errno ?? event.ret ?? "-"),
-        "not made: the process still sleeps in an earlier call",
-      );
-    if (step.kind === "finish") return this.#finish(step, event, process);
-    if (step.sleeps) return this.#startSleeping(step.ix, event, process);
+    if (step.kind === "finish" && !process.stuck) return this.#finish(step, event, process);
+    await this.#free(process);
+    if (process.stuck) return this.#report.fail(step.ix, event, recorded(event), NOT_MADE);
+    if (step.kind === "issue" && step.sleeps) return this.#startSleeping(step.ix, event, process);
     return this.#issue(step.ix, event, process);
+  }
+
+  /** Wait for the end of the process's last call, unless it is to sleep. */
+  async #free(process: Emulated): Promise<void> {
+    const { pending } = process;
+    if (pending === null || pending.sleeps) return;
+    const event = this.#plan.events[pending.ix];
+    if (await this.#settled(pending)) return this.#judge(pending, event, process);
+    process.stuck = true;
+    this.#report.fail(pending.ix, event, recorded(event), "no return: it sleeps");
   }
 
   #process(pid: number): Emulated {
@@ -125,8 +157,9 @@ export class Replay {
   }
 
   /** A call and back: what was begun before it, by whichever process, the kernel has taken. */
-  #turn(): Promise<void> {
-    return this.#root.kill(this.#root.pid, 0);
+  async #turn(): Promise<void> {
+    await this.#question;
+    await this.#root.kill(this.#root.pid, 0);
   }
 
   #issue(ix: number, event: RecordedEvent, process: Emulated): Promise<void> | void {
@@ -152,17 +185,13 @@ export class Replay {
 
   /** A call that returns at once. */
   async #call(ix: number, event: RecordedEvent, process: Emulated): Promise<void> {
-    const pending = this.#begin(ix, event, process);
-    if (await this.#settled(pending)) this.#judge(pending, event, process);
-    else {
-      process.stuck = true;
-      this.#report.fail(ix, event, String(event.errno ?? event.ret), "no return: it sleeps");
-    }
+    this.#begin(ix, false, event, process);
+    if (!this.#pipelined || givesNumber(event)) await this.#free(process);
   }
 
-  #begin(ix: number, event: RecordedEvent, process: Emulated): Pending {
+  #begin(ix: number, sleeps: boolean, event: RecordedEvent, process: Emulated): Pending {
     this.#report.calls++;
-    return process.begin(ix, this.#performed(process, event), () => this.#step);
+    return process.begin(ix, sleeps, this.#performed(process, event), this.#now);
   }
 
   /** What a call refuses before it is made counts as its outcome. */
@@ -186,33 +215,33 @@ export class Replay {
     return pending.outcome !== null;
   }
 
-  /** A call that has to sleep now. */
+  /**
+   * A call that has to sleep now. The kernel is asked after a semaphore's sleepers right behind it,
+   * so its answer says, for a queue too, that the call has been taken and has not returned.
+   */
   async #startSleeping(ix: number, event: RecordedEvent, process: Emulated): Promise<void> {
-    const pending = this.#begin(ix, event, process);
-    const asleep = await this.#isAsleep(event);
-    if (pending.outcome === null && asleep) this.#report.sleeps++;
-    else if (pending.outcome !== null) {
-      this.#report.fail(ix, event, "sleeps", `returned at once: ${outcomeText(pending.outcome)}`);
-    }
+    await this.#question;
+    const pending = this.#begin(ix, true, event, process);
+    this.#question = this.#isAsleep(event).then((asleep) => {
+      if (asleep || pending.outcome === null) this.#report.sleeps++;
+      else this.#report.fail(ix, event, "sleeps", `no sleep: ${outcomeText(pending.outcome)}`);
+    });
+    if (!this.#pipelined) await this.#question;
   }
 
-  /**
-   * Ask the kernel after a semaphore's sleepers. The question comes after the call at the gate, so
-   * its answer says, for a queue too, that the call has been taken.
-   */
+  /** Does somebody sleep as the call has to? */
   async #isAsleep({ args }: RecordedEvent): Promise<boolean> {
-    const waits = args.sops?.find(({ op }) => op <= 0);
     try {
-      if (waits === undefined) await this.#turn();
-      else if (args.sops!.length === 1) {
-        const id = this.#numbers.sem.id(args.id!);
-        const cmd = waits.op === 0 ? GETZCNT : GETNCNT;
-        return (await this.#root.semctl(id, waits.num, cmd)) > 0;
-      } else await this.#turn();
+      const [sop] = args.sops?.length === 1 ? args.sops : [];
+      if (sop === undefined) {
+        await this.#root.kill(this.#root.pid, 0);
+        return false;
+      }
+      const id = this.#numbers.sem.id(args.id!);
+      return (await this.#root.semctl(id, sop.num, sop.op === 0 ? GETZCNT : GETNCNT)) > 0;
     } catch {
-      return true; // the set may not be read, or is gone: whether the call returned will tell
+      return true; // the set may not be read: whether the call returns too early will tell
     }
-    return true;
   }
 
   /** A sleeping call has what it waited for. */
@@ -225,12 +254,7 @@ export class Replay {
     if (pending === null || pending.ix !== ix) return;
     if (!(await this.#settled(pending))) {
       process.stuck = true;
-      return this.#report.fail(
-        ix,
-        event,
-        String(event.errno ?? event.ret),
-        "no return: it sleeps on",
-      );
+      return this.#report.fail(ix, event, recorded(event), "no return: it sleeps on");
     }
     const early = pending.endedAt < cause && pending.outcome!.kind === "ok";
     if (early) this.#tooEarly(ix, cause, event);
@@ -274,15 +298,12 @@ export class Replay {
     const target = this.#processes.get(Math.abs(pid));
     // a process that ends itself would not hear the answer: the root process does it for it
     const suicide = target === process && isFatal(process.planned, sig);
-    const pending = this.#sending(ix, suicide ? this.#root : process.p!, here, signal, process);
+    if (suicide) await this.#question;
+    const by = suicide ? this.#root : process.p!;
     if (target !== undefined && sig !== "0" && event.errno === undefined) noteSent(target, sig);
-    await this.#settled(pending);
-    this.#judge(pending, event, process);
-  }
-
-  #sending(ix: number, by: Process, pid: number, signal: number, process: Emulated): Pending {
     this.#report.calls++;
-    return process.begin(ix, by.kill(pid, signal), () => this.#step);
+    process.begin(ix, false, by.kill(here, signal), this.#now);
+    if (suicide || !this.#pipelined) await this.#free(process);
   }
 
   /** Send a signal that came from outside of the recording. */
@@ -291,6 +312,7 @@ export class Replay {
     const pid = this.#numbers.pid.here(process.planned.pid);
     if (signal === null || pid === undefined) return;
     noteSent(process, sig);
+    await this.#question;
     await this.#root.kill(pid, signal).catch(() => {});
   }
 
@@ -303,8 +325,12 @@ export class Replay {
     if (sent === 0) await this.#signal(process, sig);
     process.sent.set(sig, Math.max(0, (process.sent.get(sig) ?? 0) - 1));
     if (isFatal(process.planned, sig) || !isCatchable(sig)) return;
-    // a process learns of its signals when it makes a call
-    if (process.undelivered.has(sig)) await process.p!.sleep(1);
+    // a process learns of its signals when it makes a call; the sender's kill may still be under
+    // way, and the sleep ends with the signal
+    const until = performance.now() + DELIVERY_MS;
+    while (process.undelivered.has(sig) && performance.now() < until) {
+      await process.p!.sleep(until - performance.now());
+    }
     const missed = process.undelivered.has(sig);
     this.#report.add(ix, event, missed ? unexplained("delivered", "not delivered") : SAME);
   }
@@ -336,6 +362,7 @@ export class Replay {
 
   async #reap(child: Emulated): Promise<void> {
     const parent = this.#processes.get(child.planned.parent ?? -1);
+    if (parent !== undefined) await this.#free(parent);
     if (child.reaped || parent === undefined || parent.p === null || parent.ended) return;
     if (parent.pending !== null || parent.stuck) return;
     child.reaped = true;

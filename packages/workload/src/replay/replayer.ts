@@ -8,28 +8,26 @@ import type { Process } from "@jailyard/trap/process";
 import { program } from "@jailyard/trap/program";
 import { entryOf, loadTrace } from "./manifest.ts";
 import { planOf } from "./plan.ts";
-import { Replay } from "./replay.ts";
+import { type Manner, Replay } from "./replay.ts";
 import { Report } from "./report.ts";
 
-export interface ReplayArgument {
+export interface ReplayArgument extends Partial<Manner> {
   /** JSONL or raw strace text, packed by gzip or not. */
   readonly file: string;
-  /** Milliseconds that a call may take before it counts as asleep for ever. */
-  readonly patienceMs?: number;
 }
 
 /** FreeBSD's msgsnd looks again once a second: a call that is a little late is not stuck. */
-const PATIENCE_MS = 3000;
+const MANNER: Manner = { patienceMs: 3000, pipelined: true };
 
 export default program("replay", async (p: Process, arg: unknown) => {
-  const { file = p.args[0], patienceMs = PATIENCE_MS } = (arg ?? {}) as Partial<ReplayArgument>;
+  const { file = p.args[0], ...manner } = (arg ?? {}) as Partial<ReplayArgument>;
   if (file === undefined) throw new TypeError("replay needs the file of a recording");
   const recording = loadTrace(file);
   const plan = planOf(recording);
   const report = new Report();
   const total = plan.events.length;
   const started = performance.now();
-  const replay = new Replay(plan, p, report, patienceMs);
+  const replay = new Replay(plan, p, report, { ...MANNER, ...manner });
   const others = await replay.occupy(entryOf(file).segments ?? 0);
   await replay.run((steps) => {
     const done = Math.round((steps / plan.steps.length) * total);
