@@ -81,16 +81,19 @@ describe("a jail", () => {
     expect([await objects(), await processes()]).toEqual([0, 0]);
   });
 
-  test.each(["rejectsLater", "exits"])("whose program %s ends as if it had crashed", async (entry) => {
-    const other = await privateJail(yard, "b");
-    const holder = await start(other, "hold");
-    await holder.next();
-    const { process } = await start(jail, entry);
-    expect(await process.exited).toMatchObject({ status: null, signal: 9 });
-    expect(await processes()).toBe(1);
-    await holder.process.kill("SIGKILL");
-    await holder.process.exited;
-  });
+  test.each(["rejectsLater", "exits"])(
+    "whose program %s ends as if it had crashed",
+    async (entry) => {
+      const other = await privateJail(yard, "b");
+      const holder = await start(other, "hold");
+      await holder.next();
+      const { process } = await start(jail, entry);
+      expect(await process.exited).toMatchObject({ status: null, signal: 9 });
+      expect(await processes()).toBe(1);
+      await holder.process.kill("SIGKILL");
+      await holder.process.exited;
+    },
+  );
 
   test("whose thread crashes: undo applied, attaches gone, other jails as before", async () => {
     const held = await start(jail, "hold");

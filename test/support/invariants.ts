@@ -203,6 +203,7 @@ function checkUndo(k: Kernel): void {
   const owners = [...k.procs.values()].filter(({ p_semundo }) => p_semundo !== null);
   equal("processes with a vector", owners.length, inUse.size);
   equal("too many vectors", inUse.size > k.seminfo.semmnu, false);
+  if (!k.modules.sem.loaded) equal("vectors without module", inUse.size, 0);
 }
 
 /** References are those who hold them. [JAIL-51] [JAIL-60] */

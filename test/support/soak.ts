@@ -369,11 +369,15 @@ export class Soak {
     jailRemove(this.k, this.#dice.once(3) ? td : null, this.#prison().pr_id);
   }
 
+  /** All that were away are back, then one may go; at times its objects go before. */
   #module(td: Thread): void {
-    const file = `sysv${this.#dice.pick(FACILITIES)}`;
-    const by = this.#dice.once(2) ? td : null;
-    kldload(this.k, null, file);
-    if (this.#dice.once(3)) kldunload(this.k, by, file);
+    const { k } = this;
+    const { once, pick } = bound(this.#dice);
+    for (const f of FACILITIES) kldload(k, null, `sysv${f}`);
+    const f = pick(FACILITIES);
+    if (once(2)) for (const pr of k.prisons) cleanup(k, f, pr);
+    run(k);
+    if (td.p_state === RUNNING && once(2)) kldunload(k, once(2) ? td : null, `sysv${f}`);
   }
 
   #sysctl(): void {

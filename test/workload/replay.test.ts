@@ -135,6 +135,34 @@ describe("a falsified recording", () => {
     ]);
   });
 
+  test("in which nothing is false: a timeout, a removal and a signal end sleeps", async () => {
+    const set = { id: 9, num: 0, cmd: "IPC_RMID" };
+    const semop = { call: "semop", args: { id: 9, sops } };
+    const [result] = await replay(
+      written([
+        make,
+        { ...base, t: 1, call: "fork", args: {}, ret: 2 },
+        {
+          ...base,
+          t: 2,
+          dur: 1,
+          call: "semtimedop",
+          args: { id: 9, sops, timeout: 1 },
+          errno: "EAGAIN",
+        },
+        { ...base, ...semop, t: 4, pid: 2, dur: 2, errno: "EINTR" },
+        { ...base, t: 5.9, call: "kill", args: { pid: 2, sig: "SIGUSR1" }, ret: 0 },
+        { t: 6, pid: 2, call: "signal", args: { sig: "SIGUSR1" } },
+        { ...base, ...semop, t: 7, pid: 2, dur: 2, errno: "EIDRM" },
+        { ...base, t: 8.9, call: "semctl", args: set, ret: 0 },
+        { t: 10, pid: 2, call: "exit", args: { status: 3 } },
+        { t: 11, pid: 1, call: "killed", args: { sig: "SIGTERM" } },
+      ]),
+    );
+    expect(result.unexplained).toEqual([]);
+    expect(result).toMatchObject({ sleeps: 3, explained: [{ rule: "SEM-40", count: 1 }] });
+  });
+
   test("in which a call that finds what it needs has slept until it was killed", async () => {
     const setval = { id: 9, num: 0, cmd: "SETVAL", val: 1 };
     const file = written([

@@ -95,14 +95,14 @@ exit_group(3) = ?
 
   test("a file without a line of it is refused with the remedy", () => {
     expect(() => loadRecording(file("hello\nworld\n"))).toThrow(
-      /some\.trace: neither JSONL nor strace output; record with: strace -f/,
+      /some\.trace: neither JSON Lines nor strace .*; record with: strace -f/,
     );
   });
 });
 
 describe("JSON Lines", () => {
   test.each<[string, string, RegExp]>([
-    ["text that is not JSON", `${event({})}\n{"t":`, /:2: not JSON/],
+    ["text that is not JSON", `${event({ ret: 0 })}\n{"t":`, /:2: not JSON/],
     ["an unknown call", event({ call: "semfoo" }), /:1: unknown call "semfoo"/],
     ["a missing argument", event({ args: {} }), /:1: shmdt without args\.addr/],
     ["an argument of another type", event({ args: { addr: 5 } }), /:1: args\.addr of shmdt is not/],

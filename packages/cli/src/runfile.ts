@@ -118,6 +118,7 @@ async function runFile(
   const output: Output = {
     line: (jail, pid, text) => print(`${jail}[${pid}] ${text}`),
     record: (jail, pid, record) => records.push({ jail, pid, record }),
+    crash: (jail, pid, error) => printError(`${jail}[${pid}] the program threw: ${tidied(error)}`),
     end: (end) => {
       if (!interrupted.aborted) reportEnd(end);
     },
@@ -137,8 +138,17 @@ function paramsOf({ model, param = [] }: RunOptions): Record<string, string> {
   return { ...(model === "flat" ? {} : PRIVATE), ...Object.fromEntries(given) };
 }
 
+/** A stack without our frames and Node's. */
+function tidied(stack: string): string {
+  const ours = /node:|\/(trap|host|kernel|memory)\/(src|dist)\//;
+  return stack
+    .split("\n")
+    .filter((line) => !/^\s+at /.test(line) || !ours.test(line))
+    .join("\n");
+}
+
 function reportEnd({ jail, pid, status, signal, error }: ProgramEnd): void {
-  if (error !== null) printError(`${jail}[${pid}] the program threw: ${error}`);
+  if (error !== null) printError(`${jail}[${pid}] the program threw: ${tidied(error)}`);
   else if (signal !== null) printError(`${jail}[${pid}] was ended by ${signal}`);
   else if (status !== 0) printError(`${jail}[${pid}] exited with status ${status}`);
 }

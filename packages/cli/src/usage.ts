@@ -1,6 +1,6 @@
 /** What users type: errors in it, and the numbers and settings that options take. */
 import { statSync } from "node:fs";
-import { type LimitSettings, limitNamed, limitsProblem } from "@jailyard/abi/limits";
+import { LIMITS, type LimitSettings, limitNamed, limitsProblem } from "@jailyard/abi/limits";
 import type { YardConfig } from "@jailyard/host/yard";
 import { InvalidArgumentError, Option } from "commander";
 
@@ -105,8 +105,11 @@ function checked(name: string, value: number): number {
 function known(name: string): string {
   if (limitNamed(name) !== undefined) return name;
   const full = `kern.ipc.${name}`;
-  const hint = limitNamed(full) === undefined ? "`jailyard run --help` has the names" : full;
-  throw new UsageError(`-o ${name}: there is no such limit; did you mean ${hint}?`);
+  if (limitNamed(full) !== undefined) {
+    throw new UsageError(`-o ${name}: there is no such limit; did you mean ${full}?`);
+  }
+  const names = [...Object.keys(TUNABLES), ...LIMITS.map((limit) => limit.name)].join(" ");
+  throw new UsageError(`-o ${name}: there is no such limit; there are ${names}`);
 }
 
 /** A file to be written at the end of a long run: refused at its beginning. @throws UsageError */

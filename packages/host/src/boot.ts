@@ -63,7 +63,7 @@ export interface OwnStart extends Start {
 export type JailEvent =
   | { readonly type: "line"; readonly pid: Pid; readonly root: Pid; readonly text: string }
   | { readonly type: "record"; readonly pid: Pid; readonly root: Pid; readonly record: unknown }
-  | { readonly type: "crashed"; readonly pid: Pid; readonly error: Error }
+  | { readonly type: "crashed"; readonly pid: Pid; readonly root: Pid; readonly error: Error }
   | {
       readonly type: "thread";
       readonly pid: Pid;

@@ -80,7 +80,7 @@ export class Jail {
     });
     died.catch(() => {});
     const started = await Promise.race([control.start(start), died]);
-    if ("pid" in started) return this.#handle(started.pid, this.#main!);
+    if ("pid" in started) return this.#claim(started.pid, this.#main!);
     if (started.kind === "blocking") return this.#startOwn({ ...start });
     throw new YardError(`jail ${this.name}: ${started.error}`);
   }
@@ -90,12 +90,19 @@ export class Jail {
     if (this.#main !== null) ringThread(this.#main.head);
   }
 
+  /** The handle for whoever started the process; it is listed until the process has ended. */
+  #claim(pid: Pid, thread: Thread): ProcessHandle {
+    const handle = this.#handle(pid, thread);
+    void handle.exited.then(() => this.processes.delete(pid));
+    return handle;
+  }
+
+  /** Made by the thread's word that the process has started, or by its answer to `start`. */
   #handle(pid: Pid, thread: Thread): ProcessHandle {
     let handle = this.processes.get(pid);
     if (handle === undefined) {
       handle = new ProcessHandle(this.yard, this, pid, thread.over);
       this.processes.set(pid, handle);
-      void handle.exited.then(() => this.processes.delete(pid));
     }
     return handle;
   }
@@ -165,7 +172,7 @@ export class Jail {
           { jail: this.name, pid: event.pid, err: event.error },
           "a program threw",
         );
-        return this.processes.get(event.pid)?.crashed(event.error);
+        return this.processes.get(event.root)?.crashed(event.error, event.pid);
       case "refused":
         return void this.yard.log.error({ jail: this.name }, event.text);
       case "started":
@@ -173,9 +180,9 @@ export class Jail {
       case "unwound":
         return this.processes.get(event.pid)?.unwound();
       case "line":
-        return this.#handle(event.pid, thread).line(event.text);
+        return this.processes.get(event.root)?.line(event.text, event.pid);
       case "record":
-        return this.#handle(event.pid, thread).record(event.record);
+        return this.processes.get(event.root)?.record(event.record, event.pid);
     }
   }
 
@@ -186,16 +193,17 @@ export class Jail {
     void thread.over.then(() => this.#own.delete(thread));
     const pid = await startedPid(thread);
     if (typeof pid === "string") throw new YardError(`jail ${this.name}: ${pid}`);
-    return this.#handle(pid, thread);
+    return this.#claim(pid, thread);
   }
 
   async #startForked(event: Extract<JailEvent, { type: "thread" }>): Promise<void> {
-    const { pid, child, inheritance, start, arg } = event;
+    const { pid, root, child, inheritance, start, arg } = event;
     try {
-      const own: OwnStart = { ...start, arg, fork: { pid, child, inheritance } };
+      const own: OwnStart = { ...start, arg, fork: { pid, root, child, inheritance } };
       const thread = await this.#startThread({ ...this.yard.shape, ...OWN_SHAPE }, own);
       this.#own.add(thread);
       void thread.over.then(() => this.#own.delete(thread));
+      if (this.#ending !== null) await this.#endThread(thread);
     } catch (error) {
       this.yard.log.error({ jail: this.name, pid, err: error }, "no thread for a forked process");
       await this.yard.control.abandon(pid);

@@ -4,8 +4,8 @@
  */
 
 import { setTimeout } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
-import { errnoName, OK, strerror } from "@jailyard/abi/errno";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { EDEAD, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { SYS_spawn } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
@@ -34,18 +34,13 @@ export default async function jailThread(task: JailTask): Promise<void> {
   }
 }
 
-function hostOf(
-  task: JailTask,
-  tell: (event: JailEvent) => void,
-  start: Start,
-  root: Pid,
-): Host {
+function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
   return {
     jail: task.jail,
     stat: (path) => ({ dev: task.dev, ino: inodeOf(path) }),
     print: (pid, text) => tell({ type: "line", pid, root, text }),
     emit: (pid, record) => tell({ type: "record", pid, root, record }),
-    crashed: (pid, error) => tell({ type: "crashed", pid, error }),
+    crashed: (pid, error) => tell({ type: "crashed", pid, root, error }),
     startThread: (pid, child, arg, inheritance) =>
       tell({ type: "thread", pid, root, child, arg, inheritance, start }),
   };
@@ -56,6 +51,16 @@ async function load(module: string): Promise<Program> {
   const url = module.startsWith("file:") ? module : pathToFileURL(module).href;
   const loaded = (await import(url)) as { default?: unknown };
   return programOf(loaded.default, url);
+}
+
+/** Why a module gives no program, in one line that begins with the file and, if known, the line. */
+function loadProblem(error: Error, url: string): string {
+  const file = fileURLToPath(url);
+  const message = error.message.replaceAll(url, file).split("\n")[0];
+  if (message.startsWith(file)) return message;
+  const stack = (error.stack ?? "").replaceAll(url, file);
+  const at = stack.split(`${file}:`)[1]?.match(/^\d+(:\d+)?/)?.[0];
+  return `${file}${at === undefined ? "" : `:${at}`}: ${error.name}: ${message}`;
 }
 
 /** Ask the kernel for a process in `slot`. @returns its pid, or a sentence */
@@ -106,7 +111,7 @@ async function startCoroutine(
   start: Start,
 ): Promise<Started> {
   const program = await load(start.module).catch((error: Error) => error);
-  if (program instanceof Error) return { error: program.stack ?? program.message };
+  if (program instanceof Error) return { error: loadProblem(program, start.module) };
   if (program.kind === "blocking") return { error: "", kind: "blocking" };
   const slot = gate.takeSlot();
   if (slot === -1) return { error: `the thread has ${task.gate.shape.slots} processes, its most` };
@@ -131,10 +136,13 @@ async function runOwn(
   own: OwnStart,
 ): Promise<void> {
   const program = await load(own.module).catch((error: Error) => error);
-  if (program instanceof Error) return tell({ type: "refused", text: program.message });
+  if (program instanceof Error) {
+    return tell({ type: "refused", text: loadProblem(program, own.module) });
+  }
   const u = new UserProcess(gate, gate.takeSlot());
   u.frame.a[0] = putJson(u.frame.u8, own.fork ? { adopt: own.fork.pid } : credentials(own));
   const error = gate.call(u.slot, SYS_spawn);
+  if (error === EDEAD && own.fork !== undefined) return; // killed before it had its thread
   if (error !== OK) return tell({ type: "refused", text: `no process: ${strerror(error)}` });
   u.pid = u.frame.a[RET0] as Pid;
   u.comm = own.comm || program.name;

@@ -14,9 +14,12 @@ export interface Exit {
   readonly error: Error | null;
 }
 
+/** From the process or one that descends from it, as `pid` says, until the process has exited. */
 interface Events {
-  line: [text: string];
-  record: [record: unknown];
+  line: [text: string, pid: Pid];
+  record: [record: unknown, pid: Pid];
+  /** A descendant threw; of the process itself `exited` tells. */
+  crash: [error: Error, pid: Pid];
 }
 
 export class ProcessHandle extends EventEmitter<Events> {
@@ -50,16 +53,17 @@ export class ProcessHandle extends EventEmitter<Events> {
     return this.#yard.control.kill(this.pid, number);
   }
 
-  line(text: string): void {
-    this.#tell(() => this.emit("line", text));
+  line(text: string, pid: Pid): void {
+    this.#tell(() => this.emit("line", text, pid));
   }
 
-  record(record: unknown): void {
-    this.#tell(() => this.emit("record", record));
+  record(record: unknown, pid: Pid): void {
+    this.#tell(() => this.emit("record", record, pid));
   }
 
-  crashed(error: Error): void {
-    this.#error = error;
+  crashed(error: Error, pid: Pid): void {
+    if (pid === this.pid) this.#error = error;
+    else this.#tell(() => this.emit("crash", error, pid));
   }
 
   unwound(): void {

@@ -6,7 +6,8 @@
  * wait holds the queue's lock bit, and while it does every other sender must wait too. [MSG-36]
  *
  * Lock order: the page of one queue. The pool belongs to the kernel's thread. Missing: MAC, and the
- * lock bit during a copy, which here nobody can see: the copy does not sleep.
+ * lock bit during a copy, which here nobody can see: the copy does not sleep, and no queue is removed
+ * meanwhile. [MSG-48]
  */
 import {
   E2BIG,
@@ -137,7 +138,7 @@ function msgRefund(k: Kernel, td: Thread, msgsz: number): void {
   k.racct?.giveBack(td, "msgqsize", msgsz);
 }
 
-/** One pass of the wait loop, and the message if there is room. The caller holds the page. */
+/** One pass of the wait loop, and the message if there is room. Holds the page. [MSG-37] */
 function msgsndLocked(k: Kernel, td: Thread, queue: MsgQueue, send: MsgSend): Errno {
   if (send.msgsz > queue.page.hdr[P_QBYTES]) return deny(td, EINVAL, MSG_38);
   const obstacle = mustWait(k, queue, send);
@@ -155,7 +156,10 @@ function mustWait(k: Kernel, queue: MsgQueue, { msgsz, segs }: MsgSend): Reason 
   return k.msg.freeHdrs === 0 ? MSG_40_HDRS : null;
 }
 
-/** Sleep on the queue for a second at most, as the holder of its lock if nobody is. [MSG-41] */
+/**
+ * Sleep on the queue for a second at most, as the holder of its lock if nobody is [MSG-41]. The
+ * holder slept first and so wakes first, but those behind it compete. [MSG-51]
+ */
 function msgsndSleep(k: Kernel, td: Thread, queue: MsgQueue, send: MsgSend): Errno {
   const { page } = queue;
   if (!send.kept) {
@@ -208,7 +212,11 @@ function msgUnlock(k: Kernel, queue: MsgQueue): void {
   if (isDead(queue)) msgFreeSlot(k, queue);
 }
 
-/** There is room: type and body are looked at only now, and a failure wakes all. [MSG-34] */
+/**
+ * There is room: type and body are looked at only now, and a failure wakes all [MSG-34]. Header and
+ * segments are taken, and the message stands behind those of senders that came here before.
+ * [MSG-45] [MSG-50]
+ */
 function msgPost(k: Kernel, td: Thread, queue: MsgQueue, send: MsgSend): Errno {
   const { page } = queue;
   const { mtype, mtext, msgsz } = send;

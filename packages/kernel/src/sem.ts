@@ -202,7 +202,7 @@ function semopDone(k: Kernel, td: Thread, set: SemSet, sops: Sembufs, wake: bool
   }
   for (let i = 0; i < sops.count; i++) page.sem.sempid[sops.sem_num[i]] = td.p_pid;
   page.times[T_OTIME] = k.now;
-  if (wake) wakeup(k, page);
+  if (wake) wakeup(k, page); // [SEM-76]
   td.td_retval = 0;
   return OK;
 }

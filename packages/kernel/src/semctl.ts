@@ -179,7 +179,7 @@ function semctlLocked(
       return semGetall(td, set.page, arg.array);
     case SETVAL:
       return semSetval(k, td, set, semnum, arg.val);
-    case SETALL:
+    case SETALL: // [SEM-31]
       return semSetall(k, td, set, arg.array);
     default:
       return semGet(td, set.page, semnum, cmd);
@@ -255,11 +255,11 @@ function semSetval(k: Kernel, td: Thread, set: SemSet, semnum: number, val: numb
   if (val < 0 || val > k.seminfo.semvmx) return deny(td, ERANGE, SEM_30_SEMVMX);
   page.sem.semval[semnum] = val;
   semundoClear(k.semundo, set.ix, semnum);
-  wakeup(k, page);
+  wakeup(k, page); // whatever the value [SEM-77]
   return OK;
 }
 
-/** The values before one that is too large stay, and the sleepers are woken all the same. [SEM-35] */
+/** Values before one that is too large stay, and the sleepers wake all the same. [SEM-35] [SEM-77] */
 function semSetall(k: Kernel, td: Thread, set: SemSet, array: Uint16Array | null): Errno {
   if (array === null) return deny(td, EFAULT, SEM_34); // K2: after EINVAL, before EACCES
   const { page } = set;
@@ -276,7 +276,10 @@ function semSetall(k: Kernel, td: Thread, set: SemSet, array: Uint16Array | null
   return error;
 }
 
-/** The set is gone for everybody; its sleepers wake to EIDRM. The caller holds the lock. [SEM-32] */
+/**
+ * The set is gone for everybody; its sleepers wake to EIDRM, and the counts that they are in are
+ * gone with it [SEM-81]. The caller holds the lock. [SEM-32]
+ */
 function semRemoveLocked(k: Kernel, set: SemSet, euid: number): void {
   const { page } = set;
   page.hdr[P_CUID] = euid;
@@ -322,7 +325,7 @@ export function semexit(k: Kernel, td: Thread): void {
   k.semundo.release(un);
 }
 
-/** Clamped at 0, not at semvmx; every sleeper of the set looks again. */
+/** Clamped at 0, not at semvmx; every sleeper of the set looks again. [SEM-78] */
 function semAdjust(k: Kernel, page: SemPage, num: number, adjval: number): void {
   mtxLock(page.mtx, 0, k.self);
   const { semval } = page.sem;

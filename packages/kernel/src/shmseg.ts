@@ -91,7 +91,7 @@ export function shmFreeUnattached(k: Kernel, seg: ShmSegment): void {
   k.release(cred);
 }
 
-/** Remove what `prison` owns, in index order; attached ones live on. [SHM-55] */
+/** Remove what `prison` owns, in index order; attached ones live on, it dying. [SHM-55] [SHM-56] */
 export function shmCleanup(k: Kernel, prison: Prison): void {
   for (const seg of k.shm.table.slots) {
     if (seg !== null && seg.cred.cr_prison === prison) shmRemove(k, seg);

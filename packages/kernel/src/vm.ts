@@ -4,7 +4,7 @@
  *
  * Map and table say different things: SHM_REMAP takes a mapping away and leaves its attach
  * [SHM-21], and shmdt unmaps whatever its range shows by then [SHM-30]. Missing: mmap, munmap,
- * mprotect, and vfork, which would share an address space.
+ * mprotect, and vfork, which would share an address space. [SHM-34]
  */
 import { PAGE_SIZE } from "@jailyard/abi/shm";
 import { VmMap } from "@jailyard/memory/vmmap";

@@ -178,7 +178,8 @@ export class UserGate {
   startTimer(ms: number, done: () => void): () => void {
     this.#timers.set(done, ms === Number.POSITIVE_INFINITY ? ms : performance.now() + ms);
     this.#waiting++;
-    if (this.#pumping) ringThread(this.page.head); // it may sleep until a later timer
+    if (this.#pumping)
+      ringThread(this.page.head); // it may sleep until a later timer
     else this.#startPump();
     return () => this.#fire(done);
   }

@@ -61,6 +61,14 @@ export default program(
       for (let i = 0; i < 200; i++) sum += (await p.wait())?.status ?? 0;
       p.emit(sum);
     },
+    /** What a child prints, and its end. */
+    async family(p) {
+      await p.fork((child) => {
+        child.print("child says hello");
+        return 4;
+      });
+      p.emit((await p.wait())?.status);
+    },
     /** Store a word in shared memory that another jail shows. */
     async store(p, arg) {
       const { shmid, value } = arg as { shmid: number; value: number };

@@ -8,7 +8,17 @@ import * as api from "@jailyard/host/programapi";
 import type { ArgsOf, SemctlArgs, SopSpec } from "./case.ts";
 import { spelled } from "./compare.ts";
 import { commandNumber, flagBits, IPC_COMMANDS, SEM_COMMANDS, SHM_COMMANDS } from "./names.ts";
-import { bytesOf, keyOf, msgOut, permOf, semOut, shmOut, sizeT, textBytes, textOf } from "./structs.ts";
+import {
+  bytesOf,
+  keyOf,
+  msgOut,
+  permOf,
+  semOut,
+  shmOut,
+  sizeT,
+  textBytes,
+  textOf,
+} from "./structs.ts";
 import type { Ending } from "./target.ts";
 
 type Args = ArgsOf<number>;
@@ -88,12 +98,7 @@ function semctlArg({ cmd, val, vals, set, buf }: SemctlArgs<number>): unknown {
 
 const semctl: AgentCall<Args["semctl"], unknown> = {
   make: (p, args) =>
-    p.semctl(
-      args.semid,
-      args.semnum ?? 0,
-      commandNumber(SEM_COMMANDS, args.cmd),
-      semctlArg(args),
-    ),
+    p.semctl(args.semid, args.semnum ?? 0, commandNumber(SEM_COMMANDS, args.cmd), semctlArg(args)),
   done(result, { cmd }) {
     switch (commandNumber(SEM_COMMANDS, cmd)) {
       case IPC_STAT:

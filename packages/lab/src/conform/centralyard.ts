@@ -72,7 +72,9 @@ export class CentralYard {
     this.#yard ??= await boot({ ...settings, log: "silent" });
     await this.#yard.reset(limits);
     const signals = steps.flatMap((step) => (step.call === "signal" ? [step.args.sig] : []));
-    this.#signals = [...new Set(signals)].filter(isCaught).map((sig): SignalName => `SIG${sig}` as SignalName);
+    this.#signals = [...new Set(signals)]
+      .filter(isCaught)
+      .map((sig): SignalName => `SIG${sig}` as SignalName);
     this.jails.set("host", { jid: 0 as Jid, fullName: "", awaited: false });
     for (const [name, spec] of Object.entries(jails)) await this.#makeJail(name, spec);
     for (const [name, spec] of Object.entries(procs)) await this.#makeProc(name, spec, libc);
@@ -157,10 +159,7 @@ export class CentralYard {
   }
 
   /** A process that was started or forked; resolves once it takes orders. */
-  async addProc(
-    made: Pick<Proc, "name" | "pid" | "home" | "jail">,
-    box: number,
-  ): Promise<void> {
+  async addProc(made: Pick<Proc, "name" | "pid" | "home" | "jail">, box: number): Promise<void> {
     const mail = new Mailbox(this.#memory, box);
     this.procs.set(made.name, { ...made, mail, asleep: null, ended: false });
     this.#pidNames.set(made.pid, made.name);

@@ -20,18 +20,21 @@ import { semctl, semget } from "@jailyard/kernel/semctl";
 import { shmat, shmdt, shmget } from "@jailyard/kernel/shm";
 import { shmctl } from "@jailyard/kernel/shmctl";
 import type { Thread } from "@jailyard/kernel/thread";
-import type {
-  ArgsOf,
-  MsgctlArgs,
-  MsgsndArgs,
-  PermSet,
-  SemctlArgs,
-  SemopArgs,
-} from "./case.ts";
+import type { ArgsOf, MsgctlArgs, MsgsndArgs, PermSet, SemctlArgs, SemopArgs } from "./case.ts";
 import { spelled } from "./compare.ts";
 import { commandNumber, flagBits, IPC_COMMANDS, SEM_COMMANDS, SHM_COMMANDS } from "./names.ts";
 import { pidName, type Stage } from "./stage.ts";
-import { keyOf, msgOut, permOf, room, semOut, shmOut, sizeT, textBytes, textOf } from "./structs.ts";
+import {
+  keyOf,
+  msgOut,
+  permOf,
+  room,
+  semOut,
+  shmOut,
+  sizeT,
+  textBytes,
+  textOf,
+} from "./structs.ts";
 import type { Ending } from "./target.ts";
 
 /** A call that was made: its verdict, and what it gives once it has succeeded, now or later. */
@@ -137,7 +140,10 @@ const carryMsgctl: Carry<Args["msgctl"]> = (stage, td, args) => {
   const error = msgctl(stage.k, td, args.msqid, cmd, ds);
   return {
     error,
-    done: () => ({ ret: 0, ...(cmd === IPC_STAT ? { out: msgOut(ds!, (pid) => pidName(stage, pid)) } : {}) }),
+    done: () => ({
+      ret: 0,
+      ...(cmd === IPC_STAT ? { out: msgOut(ds!, (pid) => pidName(stage, pid)) } : {}),
+    }),
   };
 };
 
@@ -148,13 +154,18 @@ const carryShmctl: Carry<Args["shmctl"]> = (stage, td, { shmid, cmd: name, set, 
   const error = shmctl(stage.k, td, shmid, cmd, buf === "bad" ? null : ds);
   return {
     error,
-    done: () => ({ ret: 0, ...(cmd === IPC_STAT ? { out: shmOut(ds, (pid) => pidName(stage, pid)) } : {}) }),
+    done: () => ({
+      ret: 0,
+      ...(cmd === IPC_STAT ? { out: shmOut(ds, (pid) => pidName(stage, pid)) } : {}),
+    }),
   };
 };
 
 export const IPC_CALLS = {
   semget: (({ k }, td, { key, nsems, flags, mode }) =>
-    returns(td, semget(k, td, keyOf(key) as Key, nsems, flagBits(flags, mode)))) as Carry<Args["semget"]>,
+    returns(td, semget(k, td, keyOf(key) as Key, nsems, flagBits(flags, mode)))) as Carry<
+    Args["semget"]
+  >,
   semop: carrySemop,
   semctl: carrySemctl,
   msgget: (({ k }, td, { key, flags, mode }) =>

@@ -37,6 +37,8 @@ export interface ProgramsRun {
 export interface Output {
   line(jail: string, pid: number, text: string): void;
   record(jail: string, pid: number, record: unknown): void;
+  /** A child threw, `error` and where. */
+  crash(jail: string, pid: number, error: string): void;
   end(end: ProgramEnd): void;
 }
 
@@ -63,8 +65,9 @@ export function runPrograms(
 
 async function follow(jail: Jail, process: ProcessHandle, output: Output): Promise<ProgramEnd> {
   const { pid } = process;
-  process.on("line", (text) => output.line(jail.name, pid, text));
-  process.on("record", (record) => output.record(jail.name, pid, record));
+  process.on("line", (text, from) => output.line(jail.name, from, text));
+  process.on("record", (record, from) => output.record(jail.name, from, record));
+  process.on("crash", ({ stack }, from) => output.crash(jail.name, from, stack ?? ""));
   const { status, signal, error } = await process.exited;
   const name = signal === null ? null : (signalName(signal) ?? `signal ${signal}`);
   const end = { jail: jail.name, pid, status, signal: name, error: error?.stack ?? null };

@@ -56,7 +56,11 @@ export function parseStrace(file: string, text: string): RecordedEvent[] {
   for (const [i, line] of text.split("\n").entries()) reader.line(i + 1, line);
   const raw = reader.finish();
   if (raw.length === 0) {
-    throw new RecordingError(file, 0, `neither JSONL nor strace output; ${REMEDY}`);
+    throw new RecordingError(
+      file,
+      0,
+      `neither JSON Lines nor strace output with calls to replay; ${REMEDY}`,
+    );
   }
   return renumber(raw);
 }
