@@ -117,6 +117,11 @@ describe("shared memory", () => {
     expect(await maker.next()).toBe(42);
   });
 
+  test("a process knows its attachments as they come and go", async () => {
+    const { next } = await start(jail, "attachments");
+    expect(await next()).toEqual([true, true, false]);
+  });
+
   test("an id of another jail's private space is EINVAL", async () => {
     const maker = await start(jail, "segment");
     const shmid = await maker.next();

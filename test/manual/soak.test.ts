@@ -39,7 +39,9 @@ function soak(seed: number, config: KernelConfig): Record<string, number> {
       if (call % 16 === 0) checkKernel(k);
       else checkCounts(k);
     } catch (problem) {
-      throw new Error(`SOAK_SEED=${seed}, call ${call}, ${game.last}`, { cause: problem });
+      throw new Error(`SOAK_SEED=${seed}, call ${call}, ${game.last}: ${problem}`, {
+        cause: problem,
+      });
     }
   }
   game.tearDown();

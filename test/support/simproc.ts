@@ -215,6 +215,11 @@ class SimGate {
     return this.page.words[this.page.row(slot) + KILLED];
   }
 
+  interrupted(slot: number): boolean {
+    const row = this.page.row(slot);
+    return this.page.words[row + SIGS] !== 0 || this.page.words[row + KILLED] !== 0;
+  }
+
   takeSignals(slot: number): number {
     return Atomics.exchange(this.page.words, this.page.row(slot) + SIGS, 0);
   }

@@ -10,7 +10,9 @@ import { type ColumnOption, listLines, modeText } from "@jailyard/tools/ipcscolu
 import type { ListRow } from "@jailyard/trap/records";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tool } from "../support/tool.ts";
-import { privateJail, quiet, start } from "../support/yard.ts";
+import { privateJail, quiet } from "../support/yard.ts";
+
+const OBJECTS = new URL("programs/objects.ts", import.meta.url);
 
 /** Seconds of this time of day, here. */
 const at = (hours: number, minutes: number, seconds: number): number =>
@@ -96,10 +98,13 @@ describe("in a yard", () => {
   beforeAll(async () => {
     yard = await quiet();
     web = await privateJail(yard, "web");
-    off = await yard.jail({ name: "off", sysvsem: "disable", sysvshm: "disable", sysvmsg: "disable" });
-    const { next, process } = await start(web, "objects", { key: 77 });
-    await next();
-    await process.exited;
+    off = await yard.jail({
+      name: "off",
+      sysvsem: "disable",
+      sysvshm: "disable",
+      sysvmsg: "disable",
+    });
+    await (await web.spawn({ module: OBJECTS })).exited;
   });
   afterAll(() => yard.shutdown());
 

@@ -1,3 +1,4 @@
+/** System call errors as exceptions: what libc throws. */
 import { type Errno, errnoName, strerror } from "./errno.ts";
 import { type Reason, reasonText } from "./reason.ts";
 

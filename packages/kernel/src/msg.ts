@@ -6,8 +6,8 @@
  * wait holds the queue's lock bit, and while it does every other sender must wait too. [MSG-36]
  *
  * Lock order: the page of one queue. The pool belongs to the kernel's thread. Missing: MAC, and the
- * lock bit during a copy, which here nobody can see: the copy does not sleep, and no queue is removed
- * meanwhile. [MSG-48]
+ * lock bit during a copy, which here nobody can see: the copy does not sleep, and no queue is
+ * removed meanwhile. [MSG-48]
  */
 import {
   E2BIG,

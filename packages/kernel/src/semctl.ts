@@ -259,7 +259,7 @@ function semSetval(k: Kernel, td: Thread, set: SemSet, semnum: number, val: numb
   return OK;
 }
 
-/** Values before one that is too large stay, and the sleepers wake all the same. [SEM-35] [SEM-77] */
+/** Values before one that is too large stay; the sleepers wake even so. [SEM-35] [SEM-77] */
 function semSetall(k: Kernel, td: Thread, set: SemSet, array: Uint16Array | null): Errno {
   if (array === null) return deny(td, EFAULT, SEM_34); // K2: after EINVAL, before EACCES
   const { page } = set;

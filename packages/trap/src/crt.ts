@@ -140,6 +140,7 @@ function processOf(cx: Context, u: UserProcess, mode: Mode): unknown {
   const { host } = cx;
   const calls = bindCalls(u, mode);
   const own = mode === "awaited" ? awaitedOnly(cx, u) : blockingOnly(cx, u);
+  Object.defineProperty(calls, "attachments", { get: () => u.attachments, enumerable: true });
   return Object.assign(calls, own, {
     pid: u.pid,
     args: cx.args,
@@ -148,9 +149,6 @@ function processOf(cx: Context, u: UserProcess, mode: Mode): unknown {
     ftok(path: string, id: number) {
       const { dev, ino } = host.stat(path);
       return ftokOf(dev, ino, whole(id, "id"));
-    },
-    get attachments() {
-      return u.attachments;
     },
     peek: (addr: number, bytes: number) => u.peek(addr, bytes),
     poke: (addr: number, bytes: Uint8Array) => u.poke(addr, bytes),

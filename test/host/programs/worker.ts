@@ -76,6 +76,14 @@ export default program(
       const before = Atomics.exchange(at.i32, 0, value);
       p.emit(before);
     },
+    /** Which attachments the process has, before and after a detach. */
+    async attachments(p) {
+      const shmid = await p.shmget(KEY, 4096, IPC_CREAT | 0o600);
+      const [one, two] = [await p.shmat(shmid), await p.shmat(shmid)];
+      const both = p.attachments[0] === one && p.attachments[1] === two;
+      await p.shmdt(one);
+      p.emit([both, p.attachments.length === 1 && p.attachments[0] === two, one.attached]);
+    },
     async segment(p) {
       const shmid = await p.shmget(KEY, 4096, IPC_CREAT | 0o666);
       const at = await p.shmat(shmid);

@@ -87,6 +87,7 @@ export function sharedRun(
       });
       instances.push(instance);
       await instance.started;
+      if (i === 0) await instance.working; // the neighbour of the second is a live one
       if (before !== null) collision = await witness(yard, before, instances[0], instance);
     }
     await setTimeout(FIGHT_MS);

@@ -18,6 +18,9 @@ export class Instance {
   /** Accepting connections for the first time: true; ended before that: false. */
   readonly started: Promise<boolean>;
   readonly ended: Promise<Exit>;
+  /** Its clients have done a first transaction; or it has ended. */
+  readonly working: Promise<unknown>;
+  #isWorking = (): void => {};
   #isReady = (): void => {};
   #listeners: ((line: LogRecord) => void)[] = [];
 
@@ -27,11 +30,15 @@ export class Instance {
     const ready = new Promise<boolean>((resolve) => {
       this.#isReady = () => resolve(true);
     });
+    const working = new Promise<void>((resolve) => {
+      this.#isWorking = resolve;
+    });
     process.on("record", (record) => this.#note(record as PostgresRecord));
     this.ended = process.exited.then((exit) => {
       this.exit = exit;
       return exit;
     });
+    this.working = Promise.race([working, this.ended]);
     this.started = Promise.race([ready, this.ended.then(() => false)]);
   }
 
@@ -42,8 +49,10 @@ export class Instance {
 
   #note(record: PostgresRecord): void {
     if (record.type === "ready") this.#isReady();
-    else if (record.type === "progress") this.transactions = record.transactions;
-    else if (record.type === "result") {
+    else if (record.type === "progress") {
+      this.transactions = record.transactions;
+      if (record.transactions > 0) this.#isWorking();
+    } else if (record.type === "result") {
       this.result = record;
       this.transactions = record.transactions;
     } else {

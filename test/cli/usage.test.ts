@@ -1,0 +1,91 @@
+/** Help, version, and bad input: one clear line on stderr, nothing on stdout, nothing left. */
+import { writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Place } from "../support/cli.ts";
+
+const place = new Place();
+
+const FILES: Readonly<Record<string, string>> = {
+  "ok.ts": 'import { program } from "jailyard";\nexport default program("ok", () => 0);\n',
+  "throws-at-import.ts": 'throw new Error("boom");\n',
+  "no-program.ts": "export const one = 1;\n",
+  "no-syntax.ts": "export default (;\n",
+  "text.txt": "hello\n",
+  "not-json.jsonl": '{"t":0,\n',
+  "half.jsonl": '{"name":"half"}\n',
+};
+
+beforeAll(() => {
+  for (const [name, text] of Object.entries(FILES)) writeFileSync(place.file(name), text);
+});
+afterAll(() => {
+  expect(place.sockets).toEqual([]);
+  place.remove();
+});
+
+test("--version", async () => {
+  expect(await place.run("--version")).toEqual({ status: 0, out: "0.1.0\n", err: "" });
+});
+
+describe("--help has examples and leaves with status 0", () => {
+  test.each([
+    [["--help"], "$ jailyard run postgres"],
+    [["run", "--help"], 'import { IPC_CREAT, program } from "jailyard";'],
+    [["run", "postgres", "--help"], "$ jailyard run postgres --jails 4"],
+    [["replay", "--help"], "$ jailyard replay --jails 8"],
+    [["conform", "--help"], "$ jailyard conform"],
+    [["ipcs", "--help"], "$ jailyard ipcs -Z"],
+    [["jls", "--help"], "$ jailyard jls jid name"],
+  ])("%j", async (args, text) => {
+    const { status, out, err } = await place.run(...args);
+    expect(out).toContain(text);
+    expect({ status, err }).toEqual({ status: 0, err: "" });
+  });
+});
+
+describe("bad input", () => {
+  test.each<[status: number, args: string[], line: RegExp]>([
+    [2, ["frobnicate"], /unknown command 'frobnicate'/],
+    [2, ["--colour"], /unknown option '--colour'/],
+    [2, ["run"], /run what\?/],
+    [2, ["run", "ok.ts", "--jial", "2"], /unknown option '--jial'.*Did you mean --jails/],
+    [2, ["run", "ok.ts", "--jails", "0"], /a whole number from 1 to 1000/],
+    [2, ["run", "ok.ts", "--jails", "1.5"], /a whole number/],
+    [2, ["run", "ok.ts", "--jails", "a,,b"], /names as web,db/],
+    [2, ["run", "ok.ts", "--procs", "many"], /a whole number from 1 to 500/],
+    [2, ["run", "ok.ts", "--model", "linux"], /Allowed choices are jail-keyed, flat/],
+    [2, ["run", "ok.ts", "--yard", "../x"], /--yard \.\.\/x: a name has up to 32 letters/],
+    [2, ["run", "ok.ts", "-o", "semmni"], /NAME=VALUE/],
+    [2, ["run", "ok.ts", "-o", "semmni=3"], /did you mean kern\.ipc\.semmni\?/],
+    [2, ["run", "ok.ts", "-o", "kern.ipc.semmni=x"], /has to be a whole number/],
+    [2, ["run", "ok.ts", "-o", "kern.ipc.semmni=0"], /out of range: 1 to 65535/],
+    [2, ["run", "ok.ts", "-o", "a=1", "-o", "a=2"], /a is given twice/],
+    [2, ["run", "ok.ts", "--json", "no/such/x.json"], /no directory no\/such; make it first/],
+    [2, ["run", "missing.ts"], /missing\.ts: no such file/],
+    [2, ["run", "."], /\. is not a file/],
+    [2, ["run", "text.txt"], /a module whose name ends in \.ts/],
+    [2, ["run", "postgres", "--backends", "401"], /a whole number from 1 to 400/],
+    [2, ["run", "postgres", "--seconds", "0"], /seconds above 0/],
+    [2, ["run", "postgres", "--postgres", "7.4"], /Allowed choices are 8\.1/],
+    [2, ["run", "postgres", "-o", "kern.maxproc=9"], /takes limits with -o/],
+    [2, ["replay", "missing.gz"], /missing\.gz: no such file/],
+    [2, ["replay", "not-json.jsonl"], /not-json\.jsonl:1: not JSON/],
+    [2, ["conform"], /missing required argument 'file'/],
+    [2, ["conform", "half.jsonl"], /half\.jsonl:1: .*is missing/],
+    [2, ["conform", "half.jsonl", "--placement", "moon"], /Allowed choices are kernel, central/],
+    [3, ["ipcs"], /no yard is running; start one/],
+    [3, ["jls", "--yard", "nix"], /no yard called nix is running/],
+    [1, ["run", "throws-at-import.ts"], /throws-at-import\.ts:1:7: Error: boom/],
+    [1, ["run", "no-program.ts"], /has no program: write `export default program/],
+    [1, ["run", "no-syntax.ts"], /no-syntax\.ts:1: SyntaxError/],
+    [1, ["run", "ok.ts", "--jails", "web,web"], /jail "web" already exists/],
+    [1, ["run", "ok.ts", "-p", "sysvsem=maybe"], /unknown jailsys value "maybe"/],
+    [1, ["run", "ok.ts", "--model", "flat", "-p", "sysvsem=new"], /unknown parameter: sysvsem/],
+  ])("%i: jailyard %j", async (status, args, line) => {
+    const ran = await place.run(...args);
+    expect(ran.err).toMatch(line);
+    expect(ran.err.trimEnd()).not.toContain("\n");
+    expect(ran.err).toMatch(/^jailyard: /);
+    expect({ status: ran.status, out: ran.out }).toEqual({ status, out: "" });
+  });
+});
