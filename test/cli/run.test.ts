@@ -4,10 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { Place } from "../support/cli.ts";
 
 const place = new Place();
-afterAll(() => {
-  expect(place.sockets).toEqual([]);
-  place.remove();
-});
+afterAll(() => place.remove());
 
 /** A program of this body, as a file. */
 function program(name: string, body: string): string {
@@ -41,7 +38,7 @@ describe("run FILE", () => {
   });
 
   test("jails have name spaces of their own; what is left behind is said", async () => {
-    const file = program("space", "p.print(`${await p.semget(5, 1, IPC_CREAT | 0o600)}`);");
+    const file = program("space", "p.print(String(await p.semget(5, 1, IPC_CREAT | 0o600)));");
     const own = await place.run("run", file, "--jails", "web,db");
     expect(own.out.match(/\] \d+/g)!.sort()).toEqual(["] 65536", "] 65537"]);
     expect(own.err).toBe("left behind in 2 jails: 2 semaphore sets\n");

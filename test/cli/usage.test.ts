@@ -1,7 +1,7 @@
 /** Help, version, and bad input: one clear line on stderr, nothing on stdout, nothing left. */
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Place } from "../support/cli.ts";
+import { Place, runHere } from "../support/cli.ts";
 
 const place = new Place();
 
@@ -18,13 +18,15 @@ const FILES: Readonly<Record<string, string>> = {
 beforeAll(() => {
   for (const [name, text] of Object.entries(FILES)) writeFileSync(place.file(name), text);
 });
-afterAll(() => {
-  expect(place.sockets).toEqual([]);
-  place.remove();
-});
+afterAll(() => place.remove());
 
-test("--version", async () => {
+test("--version, and an exit status, as the shell gets them", async () => {
   expect(await place.run("--version")).toEqual({ status: 0, out: "0.1.0\n", err: "" });
+  const { status, err } = await place.run("ipsc");
+  expect({ status, err }).toEqual({
+    status: 2,
+    err: "jailyard: unknown command 'ipsc' (Did you mean ipcs?) (--help shows what there is)\n",
+  });
 });
 
 describe("--help has examples and leaves with status 0", () => {
@@ -37,7 +39,7 @@ describe("--help has examples and leaves with status 0", () => {
     [["ipcs", "--help"], "$ jailyard ipcs -Z"],
     [["jls", "--help"], "$ jailyard jls jid name"],
   ])("%j", async (args, text) => {
-    const { status, out, err } = await place.run(...args);
+    const { status, out, err } = await runHere(place, args);
     expect(out).toContain(text);
     expect({ status, err }).toEqual({ status: 0, err: "" });
   });
@@ -82,7 +84,10 @@ describe("bad input", () => {
     [1, ["run", "ok.ts", "-p", "sysvsem=maybe"], /unknown jailsys value "maybe"/],
     [1, ["run", "ok.ts", "--model", "flat", "-p", "sysvsem=new"], /unknown parameter: sysvsem/],
   ])("%i: jailyard %j", async (status, args, line) => {
-    const ran = await place.run(...args);
+    const ran = await runHere(
+      place,
+      args.map((arg) => (arg in FILES ? place.file(arg) : arg)),
+    );
     expect(ran.err).toMatch(line);
     expect(ran.err.trimEnd()).not.toContain("\n");
     expect(ran.err).toMatch(/^jailyard: /);

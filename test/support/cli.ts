@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { main } from "../../packages/cli/src/main.ts";
 
 const ENTRY = fileURLToPath(new URL("../../packages/cli/src/jailyard.ts", import.meta.url));
 
@@ -13,16 +14,27 @@ export interface Ran {
   readonly err: string;
 }
 
-/** A place for sockets and files of one test file; `remove` says what was left in it. */
+/** A place for sockets and files of one test file. */
 export class Place {
   readonly path = mkdtempSync(join(tmpdir(), "jailyard-test-"));
+  readonly #started: Started[] = [];
 
   file(name: string): string {
     return join(this.path, name);
   }
 
-  /** Sockets of yards that did not clean up. */
-  get sockets(): string[] {
+  /** End what still runs. @throws Error if anything did, or left its socket */
+  async remove(): Promise<void> {
+    const running = this.#started.filter(({ child }) => child.exitCode === null);
+    for (const { child } of running) child.kill("SIGKILL");
+    await Promise.all(running.map(({ ended }) => ended));
+    const sockets = this.#sockets();
+    rmSync(this.path, { recursive: true, force: true });
+    const left = [...running.map(({ child }) => child.spawnargs.join(" ")), ...sockets];
+    if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
+  }
+
+  #sockets(): string[] {
     try {
       return readdirSync(join(this.path, "jailyard"));
     } catch {
@@ -30,14 +42,13 @@ export class Place {
     }
   }
 
-  remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
-  }
-
   /** Start the command. */
   start(...args: string[]): Started {
     const env = { ...process.env, XDG_RUNTIME_DIR: this.path, NO_COLOR: "1" };
-    return new Started(spawn(process.execPath, [ENTRY, ...args], { env, cwd: this.path }));
+    const child = spawn(process.execPath, [ENTRY, ...args], { env, cwd: this.path });
+    const started = new Started(child);
+    this.#started.push(started);
+    return started;
   }
 
   /** Run the command to its end. */
@@ -86,4 +97,31 @@ export class Started {
   interrupt(signal: NodeJS.Signals = "SIGINT"): void {
     this.child.kill(signal);
   }
+}
+
+/** The same in this process, for what ends before there is a yard, and so in no time. */
+export async function runHere(place: Place, args: readonly string[]): Promise<Ran> {
+  process.env.XDG_RUNTIME_DIR = place.path;
+  const [out, err] = [caught(process.stdout), caught(process.stderr)];
+  try {
+    return { status: await main(args), out: out.text(), err: err.text() };
+  } finally {
+    out.restore();
+    err.restore();
+  }
+}
+
+function caught(stream: NodeJS.WriteStream): { text(): string; restore(): void } {
+  const write = stream.write;
+  let text = "";
+  stream.write = ((chunk: string) => {
+    text += chunk;
+    return true;
+  }) as typeof stream.write;
+  return {
+    text: () => text,
+    restore() {
+      stream.write = write;
+    },
+  };
 }

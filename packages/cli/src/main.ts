@@ -1,22 +1,11 @@
 /** The `jailyard` command: its subcommands, and what becomes of an error. */
-import { YardError } from "@jailyard/host/yard";
-import { CorpusError } from "@jailyard/lab/conform/load";
-import { Interrupted } from "@jailyard/lab/scenario/inyard";
-import { RecordingError } from "@jailyard/workload/replay/recording";
 import { Command, CommanderError } from "commander";
-import { addConform } from "./conform.ts";
-import { catchSignals, interruptStatus } from "./interrupt.ts";
+import { interruptStatus } from "./interrupt.ts";
 import { VERSION } from "./record.ts";
-import { addReplay } from "./replay.ts";
-import { addRun } from "./runfile.ts";
-import { addRunPostgres } from "./runpostgres.ts";
 import { printError } from "./terminal.ts";
-import { addTool } from "./tool.ts";
-import { AbsentError, UsageError } from "./usage.ts";
 
 const STATUS_FAILED = 1;
 const STATUS_USAGE = 2;
-const STATUS_ABSENT = 3;
 
 const EXAMPLES = `
 Examples:
@@ -28,7 +17,36 @@ Examples:
 Exit status: 0 done; 1 it failed; 2 asked for what cannot be; 3 no such yard or jail;
 9 a conformance case failed; 130 interrupted.`;
 
-function commands(run: (status: number) => void): Command {
+type Report = (status: number) => void;
+
+/** Each command adds itself; only what the command line needs is loaded. */
+const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promise<void>>> = {
+  async run(program, run) {
+    const { addRun } = await import("./runfile.ts");
+    const { addRunPostgres } = await import("./runpostgres.ts");
+    addRunPostgres(addRun(program, run), run);
+  },
+  async replay(program, run) {
+    (await import("./replay.ts")).addReplay(program, run);
+  },
+  async conform(program, run) {
+    (await import("./conform.ts")).addConform(program, run);
+  },
+  async ipcs(program, run) {
+    (await import("./tool.ts")).addTool(program, "ipcs", run);
+  },
+  async jls(program, run) {
+    (await import("./tool.ts")).addTool(program, "jls", run);
+  },
+};
+
+/** All of them, but where the first word says which. */
+function needed(wanted = ""): (typeof COMMANDS)[string][] {
+  if (wanted === "--version") return [];
+  return Object.hasOwn(COMMANDS, wanted) ? [COMMANDS[wanted]] : Object.values(COMMANDS);
+}
+
+async function commandLine(wanted: string | undefined, run: Report): Promise<Command> {
   const program = new Command("jailyard")
     .description("Emulates FreeBSD jails and System V IPC in threads.")
     .version(VERSION, "--version", "show the version")
@@ -38,19 +56,14 @@ function commands(run: (status: number) => void): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .addHelpText("after", EXAMPLES);
-  addRunPostgres(addRun(program, run), run);
-  addReplay(program, run);
-  addConform(program, run);
-  addTool(program, "ipcs", run);
-  addTool(program, "jls", run);
+  for (const add of needed(wanted)) await add(program, run);
   return program;
 }
 
 /** Carry out a command line. @returns the exit status */
 export async function main(args: readonly string[]): Promise<number> {
-  catchSignals();
   let status = 0;
-  const program = commands((result) => {
+  const program = await commandLine(args[0], (result) => {
     status = result;
   });
   try {
@@ -61,21 +74,23 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function failed(error: unknown): number {
-  if (error instanceof Interrupted) return interruptStatus();
-  if (error instanceof CommanderError) return refused(error);
-  const { message, stack } = error as Error;
-  const status = statusOf(error);
-  printError(`jailyard: ${status === null ? `a defect of jailyard's: ${stack}` : message}`);
-  return status ?? STATUS_FAILED;
-}
+/** Exit statuses of errors that are no defects, by name: their classes are not all loaded. */
+const STATUS: Readonly<Record<string, number>> = {
+  UsageError: 2,
+  RecordingError: 2,
+  CorpusError: 2,
+  AbsentError: 3,
+  YardError: 1,
+};
 
-/** null for what should not happen. */
-function statusOf(error: unknown): number | null {
-  const isUsage = [UsageError, RecordingError, CorpusError].some((kind) => error instanceof kind);
-  if (isUsage) return STATUS_USAGE;
-  if (error instanceof AbsentError) return STATUS_ABSENT;
-  return error instanceof YardError ? STATUS_FAILED : null;
+function failed(error: unknown): number {
+  if (error instanceof CommanderError) return refused(error);
+  const { name, message, stack } = error as Error;
+  if (name === "Interrupted") return interruptStatus();
+  const status = STATUS[name];
+  const what = status === undefined ? `a defect of jailyard's: ${stack}` : message;
+  printError(`jailyard: ${what}`);
+  return status ?? STATUS_FAILED;
 }
 
 /** What the parser of the command line says, in one line; help and version are no failures. */

@@ -1,7 +1,6 @@
 /** What people see: lines, tables, and progress where there is a terminal. */
 import { styleText } from "node:util";
 import Table from "cli-table3";
-import { Listr } from "listr2";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -55,8 +54,15 @@ export const count = (value: number): string => value.toLocaleString("en-US");
 export const plural = (value: number, noun: string): string =>
   `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 
-/** A paragraph in lines of at most `width`, with blanks before each. */
+/** Paragraphs in lines of at most `width`, with blanks before each. */
 export function wrapped(text: string, indent = "  ", width = 96): string {
+  return text
+    .split("\n")
+    .map((paragraph) => wrappedLine(paragraph, indent, width))
+    .join("\n");
+}
+
+function wrappedLine(text: string, indent: string, width: number): string {
   const lines: string[] = [];
   let line = indent;
   for (const word of text.split(" ")) {
@@ -81,6 +87,7 @@ export async function step<T>(
     print(title);
     return work(() => {});
   }
+  const { Listr } = await import("listr2");
   let result: T | undefined;
   const task = {
     title,

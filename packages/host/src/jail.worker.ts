@@ -3,7 +3,7 @@
  * processes of the jail as coroutines, or one process that owns the thread.
  */
 
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { EDEAD, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { SYS_spawn } from "@jailyard/abi/syscall";
@@ -125,7 +125,10 @@ async function startCoroutine(
   u.comm = start.comm || program.name;
   tell({ type: "started", pid });
   const cx: Context = { gate, host: hostOf(task, tell, start, pid), program, args: start.args };
-  const done = runAwaited(cx, u, "default", start.arg).then(() => tell({ type: "unwound", pid }));
+  // Whoever asked has the answer before the program runs: it may never give the thread back.
+  const done = setImmediate()
+    .then(() => runAwaited(cx, u, "default", start.arg))
+    .then(() => tell({ type: "unwound", pid }));
   return { pid, done };
 }
 

@@ -140,8 +140,7 @@ function processOf(cx: Context, u: UserProcess, mode: Mode): unknown {
   const { host } = cx;
   const calls = bindCalls(u, mode);
   const own = mode === "awaited" ? awaitedOnly(cx, u) : blockingOnly(cx, u);
-  Object.defineProperty(calls, "attachments", { get: () => u.attachments, enumerable: true });
-  return Object.assign(calls, own, {
+  const rest = {
     pid: u.pid,
     args: cx.args,
     comm: u.comm,
@@ -149,6 +148,9 @@ function processOf(cx: Context, u: UserProcess, mode: Mode): unknown {
     ftok(path: string, id: number) {
       const { dev, ino } = host.stat(path);
       return ftokOf(dev, ino, whole(id, "id"));
+    },
+    get attachments() {
+      return u.attachments;
     },
     peek: (addr: number, bytes: number) => u.peek(addr, bytes),
     poke: (addr: number, bytes: Uint8Array) => u.poke(addr, bytes),
@@ -158,7 +160,8 @@ function processOf(cx: Context, u: UserProcess, mode: Mode): unknown {
     },
     print: (line: string) => host.print(u.pid, String(line)),
     emit: (record: unknown) => host.emit(u.pid, record),
-  });
+  };
+  return Object.assign(rest, calls, own); // into it, so that its getter stays one
 }
 
 const NO_RESULT = { leave: () => undefined };

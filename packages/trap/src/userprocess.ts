@@ -22,6 +22,8 @@ export class UserProcess {
   /** Set by p.exit: a program that catches the unwinding gets it again. */
   exiting: ProcessExit | null = null;
   handlers = new Map<number, SignalHandler>();
+  /** In the order of the attach table. */
+  attachments: readonly Attachment[] = [];
   /** By entry of the kernel's attach table; null is a free one, which the next attach takes. */
   #table: (Attachment | null)[] = [];
   #map = new VmMap<SharedArrayBuffer>(0, VM_MAXUSER);
@@ -52,14 +54,10 @@ export class UserProcess {
     return true;
   }
 
-  /** In the order of the attach table. */
-  get attachments(): readonly Attachment[] {
-    return this.#table.filter((at) => at !== null);
-  }
-
   attach(at: Attachment, buffer: SharedArrayBuffer): void {
     const free = this.#table.indexOf(null);
     this.#table[free === -1 ? this.#table.length : free] = at;
+    this.#list();
     this.#map.remove(at.addr, at.size); // SHM_REMAP
     this.#map.insert(at.addr, at.size, buffer, !at.readonly);
   }
@@ -70,6 +68,7 @@ export class UserProcess {
     const at = this.#table[ix] ?? null;
     if (at === null) return;
     this.#table[ix] = null;
+    this.#list();
     at.detach();
     this.#map.remove(at.addr, at.size);
   }
@@ -78,7 +77,12 @@ export class UserProcess {
   detachAll(): void {
     for (const at of this.attachments) at.detach();
     this.#table = [];
+    this.#list();
     this.#map.clear();
+  }
+
+  #list(): void {
+    this.attachments = this.#table.filter((at) => at !== null);
   }
 
   /** What a forked child has of this process. */
@@ -86,6 +90,7 @@ export class UserProcess {
     child.comm = this.comm;
     child.handlers = new Map(this.handlers);
     child.#table = this.#table.map((at) => at?.copy() ?? null);
+    child.#list();
     child.#map = this.#map.clone();
   }
 
@@ -133,6 +138,7 @@ export class UserProcess {
   adopt({ table, map, comm }: Inheritance): void {
     this.comm = comm;
     this.#table = table.map((at) => at && attachmentOf(at));
+    this.#list();
     for (const entry of map) this.#map.restore(entry);
   }
 }

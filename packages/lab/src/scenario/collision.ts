@@ -64,6 +64,8 @@ const FAILURE_MS = 5000;
 /** More than the job lasts: clients do not leave by themselves. */
 const FOREVER_SECONDS = 600;
 const VERSION = "8.1";
+/** Fewer clients may never wait for one another, and a server without waiters notices nothing. */
+const BACKENDS_MIN = 4;
 
 /** All servers under sysvipc_allowed=1. `progress` is told what happens, in a few words. */
 export function sharedRun(
@@ -81,7 +83,7 @@ export function sharedRun(
       progress(`PostgreSQL ${VERSION} starts in ${jail.name}`);
       const instance = await Instance.start(jail, {
         version: VERSION,
-        backends: options.backends,
+        backends: Math.max(options.backends, BACKENDS_MIN),
         seconds: FOREVER_SECONDS,
         seed: options.seed + i,
       });

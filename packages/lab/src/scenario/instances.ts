@@ -21,14 +21,15 @@ export class Instance {
   /** Its clients have done a first transaction; or it has ended. */
   readonly working: Promise<unknown>;
   #isWorking = (): void => {};
-  #isReady = (): void => {};
+  isReady = false;
+  #ready = (): void => {};
   #listeners: ((line: LogRecord) => void)[] = [];
 
   private constructor(jail: Jail, process: ProcessHandle) {
     this.jail = jail;
     this.process = process;
     const ready = new Promise<boolean>((resolve) => {
-      this.#isReady = () => resolve(true);
+      this.#ready = () => resolve(true);
     });
     const working = new Promise<void>((resolve) => {
       this.#isWorking = resolve;
@@ -48,8 +49,10 @@ export class Instance {
   }
 
   #note(record: PostgresRecord): void {
-    if (record.type === "ready") this.#isReady();
-    else if (record.type === "progress") {
+    if (record.type === "ready") {
+      this.isReady = true;
+      this.#ready();
+    } else if (record.type === "progress") {
       this.transactions = record.transactions;
       if (record.transactions > 0) this.#isWorking();
     } else if (record.type === "result") {

@@ -80,8 +80,8 @@ export function privateLimits(options: PrivateOptions): LimitSettings {
 }
 
 /**
- * Start all servers; once all accept connections, load them, and after half of the time call
- * `halfway`, while everything is there; wait for their clean shutdown.
+ * Start the servers, whose clients begin as soon as they are accepted; half of the time after the
+ * last has started call `halfway`, while everything is there; wait for their clean shutdown.
  */
 export function privateRun(
   cx: Context,
@@ -92,10 +92,13 @@ export function privateRun(
   const limits = privateLimits(options);
   return inYard(cx, { model: "jail-keyed", limits }, async (yard) => {
     const jails = await makeJails(yard, jailNames(options.jails), PRIVATE);
-    const starting = jails.map((jail, i) => Instance.start(jail, configOf(options, i)));
-    const instances = await Promise.all(starting);
+    const instances: Instance[] = [];
     const watch = follow(instances, progress);
     try {
+      for (const [i, jail] of jails.entries()) {
+        instances.push(await Instance.start(jail, configOf(options, i)));
+        await instances[i].started; // one after the other: limits fail the last, not any
+      }
       const started = await Promise.all(instances.map((instance) => instance.started));
       if (started.every(Boolean)) {
         await Promise.all([underLoad(yard, options, halfway), ended(instances)]);
@@ -115,7 +118,7 @@ async function underLoad(
   { seconds }: PrivateOptions,
   halfway: (yard: Yard) => Promise<void>,
 ): Promise<void> {
-  await setTimeout((seconds * 1000) / 2);
+  await setTimeout((seconds * 1000) / 2); // the last server's load has just begun
   await halfway(yard);
 }
 
@@ -128,9 +131,8 @@ function follow(
   instances: readonly Instance[],
   progress: (at: PrivateProgress) => void,
 ): NodeJS.Timeout {
-  let ready = 0;
-  for (const { started } of instances) void started.then((yes) => (ready += Number(yes)));
   return setInterval(() => {
+    const ready = instances.filter(({ isReady }) => isReady).length;
     const transactions = instances.reduce((sum, one) => sum + one.transactions, 0);
     progress({ ready, transactions });
   }, PROGRESS_MS);
