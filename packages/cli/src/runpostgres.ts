@@ -157,7 +157,7 @@ async function collisionStep(
   );
   printShared(shared);
   print();
-  const refused = await step(bold("   The same with security.jail.sysvipc_allowed=0"), () =>
+  const refused = await step(bold("The same with security.jail.sysvipc_allowed=0"), () =>
     refusedRun(cx, options),
   );
   printRefused(refused);

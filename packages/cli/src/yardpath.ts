@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { UsageError } from "./usage.ts";
 
 const SUFFIX = ".sock";
+/** Room of sun_path of sys/un.h, without the NUL; macOS and the BSDs have 103. */
+const SUN_PATH_MAX = 103;
 const NAME = /^[\w.-]{1,32}$/;
 
 /** `$XDG_RUNTIME_DIR/jailyard`, or a directory of the user's among the temporary ones. */
@@ -14,30 +16,32 @@ export function yardDirectory(): string {
   return join(tmpdir(), `jailyard-${process.getuid?.() ?? 0}`);
 }
 
-/** Make the directory if it is not there. @throws UsageError if it is somebody else's */
-export function makeYardDirectory(): string {
+/** Make the directory if it is not there. @throws UsageError if it cannot be, or is not ours */
+export function makeYardDirectory(): void {
   const directory = yardDirectory();
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  checkDirectory(directory);
-  chmodSync(directory, 0o700);
-  return directory;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const isOurs = lstatSync(directory).isDirectory() && ownerOf(directory) === process.getuid?.();
+    if (!isOurs) throw new Error("it is not a directory of yours");
+    chmodSync(directory, 0o700);
+  } catch (error) {
+    throw new UsageError(
+      `no place for the yard's socket: ${(error as Error).message}; set XDG_RUNTIME_DIR to a directory of yours`,
+    );
+  }
 }
 
-function checkDirectory(directory: string): void {
-  const { uid } = lstatSync(directory);
-  const isOurs = lstatSync(directory).isDirectory() && uid === (process.getuid?.() ?? uid);
-  if (isOurs) return;
-  throw new UsageError(
-    `${directory} is not a directory of yours; set XDG_RUNTIME_DIR to one that is`,
-  );
-}
+const ownerOf = (directory: string): number | undefined =>
+  process.getuid === undefined ? undefined : lstatSync(directory).uid;
 
 /** The socket of the yard of this name. @throws UsageError for a name that cannot be one */
 export function socketPath(name: string): string {
   if (!NAME.test(name)) {
     throw new UsageError(`--yard ${name}: a name has up to 32 letters, digits, dots and dashes`);
   }
-  return join(yardDirectory(), name + SUFFIX);
+  const path = join(yardDirectory(), name + SUFFIX);
+  if (Buffer.byteLength(path) <= SUN_PATH_MAX) return path;
+  throw new UsageError(`${path} is too long for a socket; set XDG_RUNTIME_DIR to a shorter path`);
 }
 
 /** Names that have a socket; whether somebody still listens there is another matter. */
