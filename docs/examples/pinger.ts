@@ -7,11 +7,10 @@ export default program("pinger", async (p) => {
   p.print(`key ${key} is id ${id} here`);
 
   await p.fork(async (child) => {
-    for (let i = 0; i < 1000; i++)
-      await child.semop(id, [
-        [0, -1],
-        [1, +1],
-      ]);
+    for (let i = 0; i < 1000; i++) {
+      await child.semop(id, [[0, -1]]);
+      await child.semop(id, [[1, +1]]);
+    }
   });
   for (let i = 0; i < 1000; i++) {
     await p.semop(id, [[0, +1, SEM_UNDO]]);
