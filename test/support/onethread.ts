@@ -28,7 +28,7 @@ export function oneThread(): OneThread {
   const posted: unknown[] = [];
   const port = { postMessage: (message: unknown) => posted.push(message) };
   const kern = { ix: 0, awaits: true, port, page: new GatePage(page, SHAPE) };
-  const gate = new KernelGate(bell);
+  const gate = new KernelGate(bell, 2);
   gate.threads[0] = kern;
   const { port2 } = new MessageChannel();
   const user = new UserGate({ bell, page, shape: SHAPE, thread: 0, port: port2 as never });

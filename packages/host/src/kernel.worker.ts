@@ -5,6 +5,7 @@
  * one may not deliver what was posted before the ring.
  */
 
+import { availableParallelism } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { type KernelConfig, makeKernel, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
 import { KernelGate, type KernThread } from "@jailyard/trap/kern";
@@ -18,7 +19,7 @@ if (parentPort === null) throw new Error("kernel.worker.ts is started by boot() 
 /** A clock that stands still does not stand at 0: times that are set are told from others. */
 const VIRTUAL_START_MS = 1_000_000_000_000;
 const boot = workerData as KernelBoot;
-const gate = new KernelGate(boot.bell);
+const gate = new KernelGate(boot.bell, availableParallelism());
 const system = makeSystem(boot.config);
 let stopped = false;
 const control = new Control(system, gate, makeSystem, () => {

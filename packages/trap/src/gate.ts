@@ -4,7 +4,7 @@
  * One bell for all, one page of slots for each thread. Nobody but its thread and the kernel holds a
  * page; the bell holds only who has work.
  *
- *   bell   asleep │ mail │ summary (4 words) │ ready (128 words: a bit for each thread)
+ *   bell   asleep │ crowded │ mail │ summary (4 words) │ ready (128 words: a bit for each thread)
  *   page   doorbell │ waiting │ calls (ring) │ answers (ring) │ slots │ data areas
  *
  *  1. A thread puts its slot's number into `calls`, then sets its ready bit, then the summary bit
@@ -21,6 +21,7 @@ import { Ring } from "@jailyard/memory/ring";
 export const MAX_THREADS = 4096;
 const SUMMARY_WORDS = MAX_THREADS / 32 / 32;
 export const BELL_ASLEEP = 0;
+export const BELL_CROWDED = 1; // 1 while more threads call than there are cores for
 export const BELL_MAIL = 32;
 export const BELL_SUMMARY = 64;
 export const BELL_READY = 96;

@@ -7,6 +7,7 @@ import type { Reason } from "@jailyard/abi/reason";
 import { Spin, spinWhile } from "@jailyard/memory/futex";
 import {
   BELL_ASLEEP,
+  BELL_CROWDED,
   BELL_MAIL,
   BELL_READY,
   BELL_SUMMARY,
@@ -42,6 +43,8 @@ export interface KernThread {
 export type Dispatch = (thread: KernThread, slot: number, sysno: number) => void;
 
 const SPIN_STEP = 20;
+/** Rounds with calls after which the kernel looks how many threads made them. */
+const WINDOW = 32;
 
 export class KernelGate {
   readonly bell: Int32Array;
@@ -51,8 +54,15 @@ export class KernelGate {
   calls = 0;
   sleeps = 0;
 
-  constructor(bell: SharedArrayBuffer) {
+  /** Threads that called in this window of rounds. */
+  readonly #callers = new Set<number>();
+  #round = 0;
+  readonly #cores: number;
+
+  /** `cores` that its threads and the kernel's can run on. */
+  constructor(bell: SharedArrayBuffer, cores: number) {
     this.bell = new Int32Array(bell);
+    this.#cores = cores;
   }
 
   /** Take every call that is there. @returns how many */
@@ -75,9 +85,21 @@ export class KernelGate {
     let ready = Atomics.exchange(this.bell, BELL_READY + word, 0);
     for (; ready !== 0; ready &= ready - 1) {
       const thread = this.threads[word * 32 + lowestBit(ready)];
-      if (thread !== undefined) taken += drainThread(thread, dispatch);
+      if (thread === undefined) continue;
+      taken += drainThread(thread, dispatch);
+      this.#callers.add(thread.ix);
     }
+    if (++this.#round === WINDOW) this.#count();
     return taken;
+  }
+
+  /** Are there cores for all who call, and the kernel? Who waits spins accordingly. */
+  #count(): void {
+    const crowded = this.#callers.size >= this.#cores;
+    this.#spin.crowded = crowded;
+    if (this.bell[BELL_CROWDED] !== Number(crowded)) this.bell[BELL_CROWDED] = Number(crowded);
+    this.#callers.clear();
+    this.#round = 0;
   }
 
   /** True once for each ring of ringKernel. */

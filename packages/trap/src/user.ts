@@ -13,6 +13,7 @@ import type { Frame } from "@jailyard/abi/wire";
 import { Spin, spinWhile } from "@jailyard/memory/futex";
 import { pause } from "@jailyard/memory/mutex";
 import {
+  BELL_CROWDED,
   BELL_READY,
   BELL_SUMMARY,
   CALLED,
@@ -119,6 +120,7 @@ export class UserGate {
     const { words } = this.page;
     const row = this.page.row(slot);
     if (words[row + KILLED] !== 0) return false;
+    this.#spin.crowded = this.#bell[BELL_CROWDED] === 1;
     words[row + SYSNO] = sysno;
     Atomics.store(words, row + STATE, CALLED);
     this.page.calls.put(slot);
