@@ -1,5 +1,5 @@
 /** Where running yards listen: a UNIX socket each, in a directory that only its user may enter. */
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "./usage.ts";
@@ -20,7 +20,8 @@ export function yardDirectory(): string {
 export function makeYardDirectory(): void {
   const directory = yardDirectory();
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // Not recursive: the parent has to be there, and Node never comes back from one below /proc.
+    if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
     const isOurs = lstatSync(directory).isDirectory() && ownerOf(directory) === process.getuid?.();
     if (!isOurs) throw new Error("it is not a directory of yours");
     chmodSync(directory, 0o700);
