@@ -9,10 +9,10 @@ const SUFFIX = ".sock";
 const SUN_PATH_MAX = 103;
 const NAME = /^[\w.-]{1,32}$/;
 
-/** `$XDG_RUNTIME_DIR/jailyard`, or a directory of the user's among the temporary ones. */
+/** `$XDG_RUNTIME_DIR/jailyard`, or where there is no such place one among the temporary files. */
 export function yardDirectory(): string {
   const runtime = process.env.XDG_RUNTIME_DIR;
-  if (runtime !== undefined && runtime !== "") return join(runtime, "jailyard");
+  if (runtime !== undefined && existsSync(runtime)) return join(runtime, "jailyard");
   return join(tmpdir(), `jailyard-${process.getuid?.() ?? 0}`);
 }
 
