@@ -3,7 +3,7 @@ import type { Jid } from "@jailyard/abi/types";
 import { Jail, type SpawnOptions } from "@jailyard/host/jail";
 import type { Yard } from "@jailyard/host/yard";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { privateJail, quiet } from "../support/yard.ts";
+import { privateJail, quiet, start } from "../support/yard.ts";
 
 const program = (name: string): URL => new URL(`./programs/${name}.ts`, import.meta.url);
 
@@ -46,6 +46,23 @@ describe("reset", () => {
   test("refuses limits that cannot be satisfied", async () => {
     await expect(yard.reset({ "kern.ipc.semmni": -1 })).rejects.toThrow("kern.ipc.semmni");
   });
+});
+
+test("a thread whose processes sleep in calls goes on with what the others wait for", async () => {
+  const jail = await privateJail(yard, "a");
+  const { next } = await start(jail, "hidden");
+  expect(await next()).toBe("woken");
+});
+
+test("what a process says is heard though it ended before it could be asked", async () => {
+  const jail = await privateJail(yard, "a");
+  for (let i = 0; i < 200; i++) {
+    const handle = await jail.spawn({ module: program("echo"), args: [`${i}`] });
+    const lines: string[] = [];
+    handle.on("line", (line) => lines.push(line));
+    await handle.exited;
+    expect(lines).toEqual([`${i}`]);
+  }
 });
 
 test("a jail that is gone gets no thread, and takes none", async () => {

@@ -106,21 +106,3 @@ describe("a sleep", () => {
     expect(over).toBe(true);
   });
 });
-
-describe("while one process sleeps in a call", () => {
-  test("immediates and shared memory of the others go on", async () => {
-    serving();
-    void spawn(thread, (p) => p.semop(1, [[0, -1]]));
-    const words = new Int32Array(new SharedArrayBuffer(4));
-    let woken = "";
-    await spawn(thread, async () => {
-      stop();
-      for (let i = 0; i < 10; i++) await turn();
-      const waited = Atomics.waitAsync(words, 0, 0, 10_000);
-      setImmediate(() => Atomics.notify(words, 0));
-      woken = await waited.value;
-      serving();
-    });
-    expect(woken).toBe("ok");
-  });
-});

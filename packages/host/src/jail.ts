@@ -93,6 +93,7 @@ export class Jail {
   /** The handle for whoever started the process; it is listed until the process has ended. */
   #claim(pid: Pid, thread: Thread): ProcessHandle {
     const handle = this.#handle(pid, thread);
+    handle.claim();
     void handle.exited.then(() => this.processes.delete(pid));
     return handle;
   }

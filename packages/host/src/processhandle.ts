@@ -30,6 +30,7 @@ export class ProcessHandle extends EventEmitter<Events> {
   readonly #yard: Yard;
   #error: Error | null = null;
   #unwound = (): void => {};
+  #claimed = (): void => {};
   /** Lines and records that came before anybody listened. */
   readonly #early: (() => void)[] = [];
   #listening = false;
@@ -43,7 +44,11 @@ export class ProcessHandle extends EventEmitter<Events> {
       this.#unwound = resolve;
     });
     const gone = Promise.race([unwound, threadOver]);
-    this.exited = Promise.all([yard.ended(pid), gone]).then(([xstat]) => this.#exit(xstat));
+    const claimed = new Promise<void>((resolve) => {
+      this.#claimed = () => setImmediate(resolve);
+    });
+    const over = Promise.all([yard.ended(pid), gone, claimed]);
+    this.exited = over.then(([xstat]) => this.#exit(xstat));
     this.once("newListener", () => setImmediate(() => this.#flush()));
   }
 
@@ -64,6 +69,14 @@ export class ProcessHandle extends EventEmitter<Events> {
   crashed(error: Error, pid: Pid): void {
     if (pid === this.pid) this.#error = error;
     else this.#tell(() => this.emit("crash", error, pid));
+  }
+
+  /**
+   * Whoever started the process gets the handle now. It may have ended already: what came from it
+   * waits a turn of the event loop longer, for listeners.
+   */
+  claim(): void {
+    this.#claimed();
   }
 
   unwound(): void {

@@ -61,6 +61,20 @@ export default program(
       for (let i = 0; i < 200; i++) sum += (await p.wait())?.status ?? 0;
       p.emit(sum);
     },
+    /** One process sleeps in a call; another waits for what no call tells of, then wakes it. */
+    async hidden(p) {
+      const id = await p.semget(KEY, 1, IPC_CREAT | 0o600);
+      const words = new Int32Array(new SharedArrayBuffer(4));
+      await p.fork(async (child) => {
+        for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+        await crypto.subtle.digest("SHA-256", new Uint8Array(8));
+        setImmediate(() => Atomics.notify(words, 0));
+        await Atomics.waitAsync(words, 0, 0).value;
+        await child.semop(id, [[0, 1]]);
+      });
+      await p.semop(id, [[0, -1]]);
+      p.emit("woken");
+    },
     /** What a child prints, and its end. */
     async family(p) {
       await p.fork((child) => {
