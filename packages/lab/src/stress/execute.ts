@@ -47,13 +47,14 @@ export interface Outcome {
 
 export const STATUS = { failed: 2, refused: 3, killed: 5, exited: 6, incomplete: 7 } as const;
 
-/** Slices of a run, at most; with many jails each covers more, or sums alone would fill a core. */
-const SLICES = 120;
-const JAILS_A_SECOND = 200;
+/** Slices of a run; with many jails each covers more, or sums alone would fill a core. */
+const SLICES = { least: 20, most: 120, shortest: 0.25 } as const;
+const PARTIES_A_SECOND = 200;
 
 export function sliceSeconds({ seconds, jails, workloads }: StressSettings): number {
   const parties = jails * Object.keys(workloads).length;
-  return Math.max(1, Math.ceil(seconds / SLICES), Math.ceil(parties / JAILS_A_SECOND));
+  const short = Math.max(SLICES.shortest, Math.min(1, seconds / SLICES.least));
+  return Math.max(short, seconds / SLICES.most, parties / PARTIES_A_SECOND);
 }
 
 /** @throws Interrupted before there is anything; YardError if there can be no such yard */
