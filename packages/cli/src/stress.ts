@@ -41,7 +41,7 @@ are missing; 8 a condition of --fail holds; 130 interrupted, with a partial resu
 
 Examples:
   $ jailyard stress --workload sem=3,msg=1 --jails 8 --seconds 20
-  $ jailyard stress --workload convoy --shared --with convoy.hold=500 --json convoy.json
+  $ jailyard stress --workload convoy --shared --model flat --with convoy.hold=500 --json convoy.json
   $ jailyard stress --workload postgres --jails 16 --seconds 20 --report postgres.html
   $ jailyard stress --workload noisy --jails 4 --fail 'p99(wait)>5ms' --repeat 5
   $ jailyard stress --workload pipeline --rate 2000 --fail 'p99(lag) > 1ms || missed > 0'

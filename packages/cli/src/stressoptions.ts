@@ -66,7 +66,7 @@ export function addStressOptions(command: Command): void {
         "a lock an object, or FreeBSD's (default: the yard's own)",
       ).choices(LOCKS),
     )
-    .option("--shared", "all jails work on the same objects")
+    .option("--shared", "all jails work on the same objects (--model flat)")
     .option("--repeat <n>", usual("times, each with the next seed", 1), whole(1, MAX.repeat))
     .addOption(
       new Option("--fail <condition>", "status 8 if this holds of the run; repeatable").argParser(((

@@ -19,6 +19,9 @@ export interface Chart {
   readonly data: readonly (readonly (number | null)[])[];
 }
 
+/** Points of a line, and rows of the table below: more repetitions than fill this are left out. */
+const POINTS_MAX = 400;
+
 /** Repetitions follow each other on the time axis. */
 export function chartsOf(run: RunFile): Chart[] {
   const names = run.repetitions[0].workloads.map(({ name }) => name);
@@ -41,6 +44,7 @@ function timeline({ repetitions, sliceSeconds }: RunFile): At[] {
   let from = 0;
   for (const { workloads } of repetitions) {
     const count = Math.max(...workloads.map(({ slices }) => slices.length));
+    if (all.length + count > POINTS_MAX && all.length > 0) break;
     for (let ix = 0; ix < count; ix++) {
       const here = workloads.filter(({ slices }) => slices[ix] !== undefined);
       const slices = new Map(here.map((workload) => [workload.name, workload.slices[ix]]));

@@ -18,7 +18,8 @@ const uplot = dirname(createRequire(import.meta.url).resolve("uplot"));
 const library = (file: string): string => readFileSync(join(uplot, file), "utf8");
 
 /** Of the run inside the page, so that the page stays below 2 MB. */
-const DATA_MAX = 1_200_000;
+const DATA_MAX = 1_000_000;
+const EVENTS_KEPT = 300;
 
 export function reportHtml(run: RunFile): string {
   const charts = chartsOf(run);
@@ -80,22 +81,31 @@ function result(run: RunFile): Markup {
 <ul class="result">${sentences}</ul></div>`;
 }
 
-/** The run as JSON; if it is too large, without the histograms of its slices. */
+/** The run as JSON; if it is too large, without what takes most room. */
 function embedded(run: RunFile): { data: string; note: string } {
-  const data = JSON.stringify(run);
-  if (data.length <= DATA_MAX) return { data, note: "The run is in this page as a whole." };
+  const whole = JSON.stringify(run);
+  if (whole.length <= DATA_MAX) return { data: whole, note: "The run is in this page as a whole." };
+  const left = "without the histograms of slices, numbers by jail and workload, and later events";
+  const data = JSON.stringify(slimmed(run, true));
+  if (data.length <= DATA_MAX) return { data, note: note(left) };
+  return { data: JSON.stringify(slimmed(run, false)), note: note("without slices, jails, events") };
+}
+
+const note = (left: string): string =>
+  `The run in this page is ${left}; the file that --json writes has them.`;
+
+function slimmed(run: RunFile, hasParts: boolean): RunFile {
   const repetitions = run.repetitions.map((one) => ({
     ...one,
     workloads: one.workloads.map((workload) => ({
       ...workload,
-      slices: workload.slices.map((slice) => ({ ...slice, histograms: {} })),
+      slices: hasParts ? workload.slices.map((slice) => ({ ...slice, histograms: {} })) : [],
     })),
-    jails: one.jails.map((jail) => ({ ...jail, workloads: {} })),
-    events: one.events.slice(0, 300),
+    jails: hasParts ? one.jails.map((jail) => ({ ...jail, workloads: {} })) : [],
+    events: hasParts ? one.events.slice(0, EVENTS_KEPT) : [],
+    gauges: hasParts ? one.gauges : one.gauges.map((gauge) => ({ ...gauge, used: [] })),
   }));
-  const note =
-    "The run in this page is without the histograms of slices, numbers by jail and workload, and later events; the file of --json has them.";
-  return { data: JSON.stringify({ ...run, repetitions }), note };
+  return { ...run, repetitions };
 }
 
 /** Nothing in it may end the script element. */

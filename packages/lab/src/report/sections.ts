@@ -54,6 +54,9 @@ const errorsText = (errors: Readonly<Record<string, number>>): string =>
     .map(([code, n]) => `${code} ${n.toLocaleString("en-US")}`)
     .join(", ") || "none";
 
+/** Rows that a browser lays out without a pause; the data has all. */
+const JAILS_SHOWN = 1500;
+
 const operationsOf = ({ workloads: all }: JailResult): number =>
   Object.values(all).reduce((sum, { operations }) => sum + operations, 0);
 
@@ -61,7 +64,8 @@ const worst = ({ workloads: all }: JailResult, of: "latency" | "wait"): number =
   Math.max(-1, ...Object.values(all).map(({ histograms }) => histograms[of]?.p99Ms ?? -1));
 
 export function jails({ repetitions }: RunFile): Section {
-  const rows = repetitions.at(-1)!.jails;
+  const all = repetitions.at(-1)!.jails;
+  const rows = all.slice(0, JAILS_SHOWN);
   const most = Math.max(1, ...rows.map(operationsOf));
   const columns: Column<JailResult>[] = [
     { head: "jail", cell: ({ name }) => words(name) },
@@ -82,8 +86,9 @@ export function jails({ repetitions }: RunFile): Section {
   ];
   const filter = html`<p><label>Show jails whose name has <input type="search" id="jail-filter" autocomplete="off"></label>
 <span id="jail-count" aria-live="polite"></span></p>`;
-  const which = repetitions.length > 1 ? " (last repetition)" : "";
-  const table = sortable(`Jails${which}`, columns, rows, "jail-table");
+  const last = repetitions.length > 1 ? " of the last repetition" : "";
+  const left = all.length > rows.length ? `, the first ${rows.length} of ${all.length}` : "";
+  const table = sortable(`Jails${last}${left}`, columns, rows, "jail-table");
   return { id: "jails", title: "Jails", body: html`${filter}${table}` };
 }
 

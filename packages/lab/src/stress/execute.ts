@@ -82,10 +82,9 @@ function yardConfig(settings: StressSettings): YardConfig {
   return { model, limits, ...open, ...sizes, ...Object.fromEntries(chosen) };
 }
 
-/** Name spaces of its own for each jail where the model has them by parameter, or the host's. */
-const paramsOf = ({ model, shared }: StressSettings): Record<string, string> =>
-  model !== "jail-keyed" ? {} : shared ? INHERIT : PRIVATE;
-const INHERIT = { sysvmsg: "inherit", sysvsem: "inherit", sysvshm: "inherit" };
+/** Name spaces of its own for each jail, where the model has them by parameter. */
+const paramsOf = ({ model }: StressSettings): Record<string, string> =>
+  model === "jail-keyed" ? PRIVATE : {};
 
 class Execution {
   readonly #yard: Yard;
