@@ -1,8 +1,8 @@
-/// <reference lib="dom" />
 /**
  * What runs in the reader's browser, as text in the page: charts, sorting, filtering, the theme, the
  * download. Every function here stands by itself or calls another one of `SCRIPT`.
  */
+/// <reference lib="dom" />
 import type uPlotType from "uplot";
 import type { Chart } from "./charts.ts";
 

@@ -107,13 +107,14 @@ export function limits({ repetitions }: RunFile): Section {
   const names = [...new Set(gauges.map(({ name }) => name))];
   const rows = names.map((name) => {
     const own = gauges.filter((gauge) => gauge.name === name);
-    const { limit } = own[0];
+    const { limit, fitted } = own[0];
     const peak = Math.max(...own.map((gauge) => gauge.peak));
     const share = Math.min(100, Math.round((100 * peak) / Math.max(1, limit)));
-    const state = share >= 100 ? "full" : share >= 90 ? "nearly full" : "";
+    const hot = share >= 90 && !fitted;
+    const state = fitted ? ", made to fit" : share >= 100 ? ", full" : hot ? ", nearly full" : "";
     return html`<div class="gauge"><span class="name">${name}</span>
-<div class="track ${state === "" ? "" : "hot"}" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${limit}" aria-valuenow="${peak}" aria-valuetext="${peak} of ${limit}"><i style="width:${share}%"></i></div>
-<span class="value">${peak.toLocaleString("en-US")} of ${limit.toLocaleString("en-US")}${state === "" ? "" : `, ${state}`}</span></div>\n`;
+<div class="track ${hot ? "hot" : ""}" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${limit}" aria-valuenow="${peak}" aria-valuetext="${peak} of ${limit}"><i style="width:${share}%"></i></div>
+<span class="value">${peak.toLocaleString("en-US")} of ${limit.toLocaleString("en-US")}${state}</span></div>\n`;
   });
   const body = html`<p>The most that was in use at once, of what all jails share. It is looked at once a slice, so what is used for a shorter time may not show.</p>${rows}`;
   return { id: "limits", title: "Limits", body };

@@ -160,8 +160,7 @@ class Execution {
       const party = await this.#start(tally, jailIx);
       this.#parties.push(party);
       this.#tell("workloads", this.#parties.length, names.length * this.#tallies.length);
-      // One after the other, where the next finds what this one makes, or limits are to fail the last.
-      if (this.#settings.shared || tally.name === POSTGRES_NAME) await party.ready;
+      if (this.#settings.shared) await party.ready; // the next one finds what this one makes
     }
   }
 

@@ -32,14 +32,17 @@ export class Gauges {
   }
 
   results(settings: StressSettings): Gauge[] {
-    const limits = allLimits(limitsFor(settings));
+    const raised = limitsFor(settings);
+    const limits = allLimits(raised);
     return CENSUS.map((name) => {
       const used = this.#samples.map((sample) => ({
         at: (sample.ms - this.#began) / 1000,
         used: sample.used[name],
       }));
       const peak = used.reduce((most, one) => Math.max(most, one.used), 0);
-      return { name: `kern.ipc.${name}`, limit: limits[`kern.ipc.${name}`], peak, used };
+      const full = `kern.ipc.${name}`;
+      const fitted = full in raised && !(full in settings.limits);
+      return { name: full, limit: limits[full], fitted, peak, used };
     });
   }
 }

@@ -1,4 +1,7 @@
-/** A simulated PostgreSQL server as a party of a mix. Its clients begin as soon as they are let in. */
+/**
+ * A simulated PostgreSQL server as a party of a mix. Its clients begin as soon as they are let in, so
+ * its slices count from then, and not from when all others begin.
+ */
 import type { Jail } from "@jailyard/host/jail";
 import type { Exit } from "@jailyard/host/processhandle";
 import type { OptionValue } from "@jailyard/workload/stress/about";
@@ -35,6 +38,11 @@ export class PostgresParty implements Party {
     this.#tally = tally;
     this.#sliceMs = start.sliceMs;
     this.#slicesMax = Math.max(1, Math.ceil((start.seconds * 1000) / start.sliceMs));
+    void instance.started.then((started) => {
+      if (!started) return;
+      log.event("start", this, "the server accepts connections, and its clients begin");
+      this.#watch = setInterval(() => this.#slice(), this.#sliceMs);
+    });
     this.ended = instance.ended.then((exit) => {
       this.#last(log);
       return exit;
@@ -53,10 +61,7 @@ export class PostgresParty implements Party {
   }
 
   get ready(): Promise<boolean> {
-    return this.#instance.started.then((started) => {
-      if (started) this.#watch = setInterval(() => this.#slice(), this.#sliceMs);
-      return started;
-    });
+    return this.#instance.started;
   }
 
   get refused(): string | null {

@@ -79,6 +79,8 @@ export interface RunEvent {
 export interface Gauge {
   readonly name: string;
   readonly limit: number;
+  /** The run raised the limit to what its mix can use at most: that it is full means nothing. */
+  readonly fitted: boolean;
   readonly peak: number;
   readonly used: readonly { readonly at: number; readonly used: number }[];
 }

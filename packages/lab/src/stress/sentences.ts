@@ -97,7 +97,7 @@ function fullLimits(repetitions: readonly Repetition[]): string[] {
     if (gauge.peak > (peaks.get(gauge.name)?.peak ?? -1)) peaks.set(gauge.name, gauge);
   }
   return [...peaks.values()]
-    .filter(({ peak, limit }) => peak >= limit * NEARLY_FULL)
+    .filter(({ peak, limit, fitted }) => !fitted && peak >= limit * NEARLY_FULL)
     .map(({ name, peak, limit }) => `${name} was used up to ${peak} of ${limit}.`);
 }
 
