@@ -27,7 +27,9 @@ describe("processes are dealt by weight", () => {
   test("limits grow with the mix, unless they were set", () => {
     const given = { workloads: { sem: 1 }, jails: 100, limits: { "kern.ipc.semmnu": 7 } };
     expect(limitsFor(completed(given))).toEqual({ "kern.ipc.semmni": 100, "kern.ipc.semmnu": 7 });
-    expect(limitsFor(completed({ workloads: { noisy: 1 }, jails: 100 }))).toEqual({});
+    const noisy = limitsFor(completed({ workloads: { noisy: 1 }, jails: 100 }));
+    expect(noisy).toEqual({ "kern.ipc.semmni": 600, "kern.ipc.semmns": 600 });
+    expect(limitsFor(completed({ workloads: { noisy: 1 }, jails: 8 }))).toEqual({});
   });
 });
 

@@ -11,6 +11,8 @@ import { verify, type Worker } from "./worker.ts";
 
 /** Semaphores of the set that large calls are about. */
 const LARGE = 200;
+/** Sets of each jail that there is room for when one of them eats all. */
+const FEW = 6;
 
 export default stressor<Gone>(
   {
@@ -32,8 +34,10 @@ export default stressor<Gone>(
       hold: { about: "microseconds that eaten sets are kept", default: 20_000, min: 0, max: 1e7 },
       think: { about: "microseconds a neighbour waits in between", default: 500, min: 0, max: 1e6 },
     },
-    // With noise=limit nothing is made larger: that it does not suffice is the point.
-    needs: (procs, { noise }) => (noise === "lock" ? { semmni: procs, semmns: procs * LARGE } : {}),
+    // With noise=limit a few sets for each jail, so that there is something to eat beside a workload
+    // that takes all it needs. That they do not suffice is the point.
+    needs: (procs, { noise }) =>
+      noise === "lock" ? { semmni: procs, semmns: procs * LARGE } : { semmni: FEW, semmns: FEW },
   },
   {
     setup: () => Promise.resolve([]),
