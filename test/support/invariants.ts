@@ -6,9 +6,10 @@ import { type IpcPage, P_KEY, P_MODE, P_SLEEP_HEAD, P_SLEEPERS } from "@jailyard
 import type { IpcObject, IpcTable } from "@jailyard/kernel/ipctable";
 import type { Kernel } from "@jailyard/kernel/kernel";
 import { P_CBYTES, P_QNUM, rowAfter } from "@jailyard/kernel/msgpage";
-import { isDead, segsOf } from "@jailyard/kernel/msgq";
+import { isDead, segsOf } from "@jailyard/kernel/msgpass";
 import { isAncestor, PRISON_ALIVE, PRISON_GONE, type Prison } from "@jailyard/kernel/prison";
 import { type SemSet, semSleeps } from "@jailyard/kernel/sem";
+import { structuresInUse } from "@jailyard/kernel/semundo";
 import { P_NATTCH } from "@jailyard/kernel/shmpage";
 import { isRemoved, segBytes } from "@jailyard/kernel/shmseg";
 import { RUNNING, SLEEPING, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
@@ -105,7 +106,7 @@ function checkSleepers(k: Kernel): void {
 
 function queueLength(k: Kernel, page: IpcPage): number {
   let length = 0;
-  for (let tid = page.hdr[P_SLEEP_HEAD]; tid !== 0; tid = k.sleepq.next[tid]) {
+  for (let tid = page.hdr[P_SLEEP_HEAD]; tid !== 0; tid = k.commons.rows.next[tid]) {
     equal("what a queued thread sleeps on", k.threads[tid]?.td_wchan, page);
     length++;
   }
@@ -115,8 +116,6 @@ function queueLength(k: Kernel, page: IpcPage): number {
 
 interface SemSleep {
   readonly set: SemSet;
-  readonly num: number;
-  readonly zero: boolean;
 }
 
 /** A sleeper is counted on one semaphore. [SEM-60] */
@@ -130,8 +129,9 @@ function checkSem(k: Kernel): void {
   const counted = new Map<string, number>();
   for (const td of k.procs.values()) {
     if (!semSleeps(td)) continue;
-    const { set, num, zero } = td.td_sleep as SemSleep;
-    const counter = `${set.ix} ${num} ${zero}`;
+    const { set } = td.td_sleep as SemSleep;
+    const { num, zero } = k.commons.rows;
+    const counter = `${set.ix} ${num[td.tid]} ${zero[td.tid] === 1}`;
     counted.set(counter, (counted.get(counter) ?? 0) + 1);
     equal("set of a sleeper", k.sem.slots[set.ix], set);
   }
@@ -171,12 +171,12 @@ function checkMsg(k: Kernel): void {
   let hdrs = 0;
   const holders = new Map<number, number>();
   for (const td of k.timeouts) {
-    const { ix, holder } = td.td_sleep as { ix: number; holder: boolean };
-    if (holder) holders.set(ix, (holders.get(ix) ?? 0) + 1);
+    const { ix } = td.td_sleep as { ix: number };
+    if (k.commons.rows.holder[td.tid] === 1) holders.set(ix, (holders.get(ix) ?? 0) + 1);
   }
   for (const queue of k.msg.table.slots) {
     if (queue === null) continue;
-    equal("a queue is dead", isDead(queue), false);
+    equal("a queue is dead", isDead(queue.page), false);
     const { hdr, msg } = queue.page;
     let bytes = 0;
     let count = 0;
@@ -195,15 +195,14 @@ function checkMsg(k: Kernel): void {
 }
 
 function checkUndo(k: Kernel): void {
-  const { inUse, semume } = k.semundo;
-  for (const un of inUse) {
-    equal("vector of a process", un.un_proc!.p_semundo, un);
-    equal("a vector is too long", un.un_cnt > semume, false);
-  }
+  const inUse = structuresInUse(k.commons);
   const owners = [...k.procs.values()].filter(({ p_semundo }) => p_semundo !== null);
-  equal("processes with a vector", owners.length, inUse.size);
-  equal("too many vectors", inUse.size > k.seminfo.semmnu, false);
-  if (!k.modules.sem.loaded) equal("vectors without module", inUse.size, 0);
+  for (const { tid, p_semundo } of owners) {
+    equal("structure of a process", k.commons.semu.includes(tid), true);
+    equal("a vector is too long", p_semundo!.un_cnt > k.seminfo.semume, false);
+  }
+  equal("processes with a vector", owners.length, inUse);
+  if (!k.modules.sem.loaded) equal("vectors without module", inUse, 0);
 }
 
 /** References are those who hold them. [JAIL-51] [JAIL-60] */

@@ -7,6 +7,7 @@ import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, makeKernel, run } from "@jailyard/kernel/kernel";
 import { type Prison, prisonFind } from "@jailyard/kernel/prison";
 import { exit1, newproc, type ProcSpec } from "@jailyard/kernel/proc";
+import { structuresInUse } from "@jailyard/kernel/semundo";
 import type { Thread } from "@jailyard/kernel/thread";
 
 /** A kernel, and the results of calls that slept: by thread, in the order in which they ended. */
@@ -62,7 +63,7 @@ export function leftovers(k: Kernel): Record<string, number> {
     sem: k.modules.sem.loaded ? k.sem.live : 0,
     shm: k.modules.shm.loaded ? k.shm.table.live : 0,
     msg: k.modules.msg.loaded ? k.msg.table.live : 0,
-    undo: k.semundo.inUse.size,
+    undo: structuresInUse(k.commons),
     pages: k.pages.lentBytes,
     charges: k.racct === null || k.racct.empty ? 0 : 1,
   };

@@ -11,7 +11,14 @@ import type { Pid } from "@jailyard/abi/types";
 import type { Frame } from "@jailyard/abi/wire";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
 import { jailSet } from "@jailyard/kernel/jailset";
-import { type Kernel, type KernelConfig, makeKernel, run, tick } from "@jailyard/kernel/kernel";
+import {
+  type Kernel,
+  type KernelConfig,
+  makeKernel,
+  NO_HOOKS,
+  run,
+  tick,
+} from "@jailyard/kernel/kernel";
 import type { Prison } from "@jailyard/kernel/prison";
 import { newproc, psignal } from "@jailyard/kernel/proc";
 import type { Thread } from "@jailyard/kernel/thread";
@@ -72,6 +79,7 @@ export class SimYard {
     this.k = makeKernel(config);
     this.rng = random(seed);
     this.k.hooks = {
+      ...NO_HOOKS,
       complete: (td, error) => {
         const { tf, gate, slot } = this.bound.get(td)!;
         gate.answer(slot, sysret(this.k, tf, error));

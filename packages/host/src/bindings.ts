@@ -6,7 +6,7 @@ import { SYS_exit, SYS_fork, SYS_spawn } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { getJson, RET0 } from "@jailyard/abi/wire";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
-import { type Kernel, run } from "@jailyard/kernel/kernel";
+import { type Kernel, NO_HOOKS, run } from "@jailyard/kernel/kernel";
 import type { Prison } from "@jailyard/kernel/prison";
 import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
 import type { Thread } from "@jailyard/kernel/thread";
@@ -53,6 +53,7 @@ export class Bindings {
     this.#k = k;
     this.#report = report;
     k.hooks = {
+      ...NO_HOOKS,
       complete: (td, error) => this.#complete(td, error),
       ended: (td) => this.#ended(td),
       signalled: (td) => this.#signalled(td),

@@ -13,7 +13,8 @@ import { JAIL, MSG, type Reason, SEM, SHM } from "@jailyard/abi/reason";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";
 import { privileged, unjailed } from "./cred.ts";
 import { facilityBusy, facilityInside } from "./facility.ts";
-import { type Kernel, loadFacility } from "./kernel.ts";
+import { type Kernel, loadFacility, publish } from "./kernel.ts";
+import { release } from "./semundo.ts";
 import { asleep } from "./sleepq.ts";
 import { deny, interrupted, type Thread } from "./thread.ts";
 
@@ -55,6 +56,7 @@ export function kldload(k: Kernel, td: Thread | null, file: string): Errno {
   if (f === undefined) return refuse(td, ENOENT, JAIL_70);
   if (k.modules[f].loaded) return refuse(td, EEXIST, JAIL_70);
   resetLimits(k, f);
+  publish(k);
   loadFacility(k, f);
   if (td !== null) td.td_retval = k.modules[f].id;
   return OK;
@@ -89,7 +91,7 @@ export function kldunload(k: Kernel, td: Thread | null, file: string): Errno {
 }
 
 const anyInside = (k: Kernel): boolean =>
-  k.threads.some((td) => td !== null && facilityInside("msg", td));
+  k.threads.some((td) => td !== null && (facilityInside("msg", td) || k.hooks.inside(td)));
 
 /** Sleep until a sleeping call is over; who resumes it looks again. */
 function waitInside(k: Kernel, td: Thread): Errno {
@@ -119,8 +121,12 @@ function unload(k: Kernel, td: Thread | null, f: Facility): Errno {
   if (facilityBusy(k, f)) return refuse(td, EBUSY, BUSY[f]);
   k.modules[f] = { loaded: false, calls: false, id: 0 };
   k.model.unloaded(k, f);
-  if (f === "sem") for (const un of [...k.semundo.inUse]) k.semundo.release(un);
+  if (f === "sem") dropUndo(k);
   return OK;
+}
+
+function dropUndo(k: Kernel): void {
+  for (const { td_undo } of k.procs.values()) if (td_undo !== null) release(k.commons, td_undo);
 }
 
 /** kldstat(2): the kernel, then the modules in the order in which they were loaded. */

@@ -93,7 +93,10 @@ function blankThread(
     p_xstat: 0,
     p_comm: comm,
     p_vmspace: null,
-    p_semundo: null,
+    td_undo: null,
+    get p_semundo() {
+      return this.td_undo?.inUse === true ? this.td_undo : null;
+    },
     p_siglist: 0,
     p_sigcatch: 0,
     p_killed: 0,

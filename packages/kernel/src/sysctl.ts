@@ -14,7 +14,7 @@ import { FACILITIES, type Facility } from "@jailyard/abi/types";
 import { privileged, unjailed } from "./cred.ts";
 import { prisonOf } from "./jail.ts";
 import { jailParamExists } from "./jailparam.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, publish } from "./kernel.ts";
 import type { Prison } from "./prison.ts";
 import { deny, type Thread } from "./thread.ts";
 
@@ -163,6 +163,7 @@ export function sysctlWrite(k: Kernel, td: Thread | null, name: string, value: n
   const inRange = Number.isSafeInteger(value) && value >= node.min && value <= node.max;
   if (!inRange) return refuse(EINVAL);
   node.write(k, value);
+  publish(k);
   return OK;
 }
 
