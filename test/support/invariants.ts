@@ -75,7 +75,7 @@ function checkTable(k: Kernel, table: IpcTable<IpcPage>): void {
 }
 
 function checkThreads(k: Kernel): void {
-  equal("free tids", k.freeTids.length, k.maxproc - k.procs.size);
+  equal("free tids", k.freeTids.length + k.limbo.length, k.maxproc - k.procs.size);
   for (const td of k.procs.values()) {
     equal("thread of a tid", k.threads[td.tid], td);
     const known = td.p_state === RUNNING || td.p_state === SLEEPING || td.p_state === ZOMBIE;

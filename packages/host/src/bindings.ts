@@ -1,17 +1,28 @@
 /** Which process calls from which slot of which thread, and the calls themselves. */
-import { EAGAIN, EDEAD, EINVAL, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
+import { EAGAIN, EDEAD, EINVAL, EMAPPED, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { NO_REASON } from "@jailyard/abi/reason";
 import { SIGKILL } from "@jailyard/abi/signal";
-import { SYS_exit, SYS_fork, SYS_spawn } from "@jailyard/abi/syscall";
+import * as sys from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { getJson, RET0 } from "@jailyard/abi/wire";
+import { MSQ_MTX, SEM_UNDO_MTX } from "@jailyard/kernel/commons";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
+import { interruptElsewhere, killElsewhere, msgElsewhere } from "@jailyard/kernel/elsewhere";
 import { type Kernel, NO_HOOKS, run } from "@jailyard/kernel/kernel";
+import type { MsgPage } from "@jailyard/kernel/msgpage";
 import type { Prison } from "@jailyard/kernel/prison";
 import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
+import { msgRepair, semRepair } from "@jailyard/kernel/repair";
+import type { SemPage } from "@jailyard/kernel/sempage";
+import { UndoVector } from "@jailyard/kernel/semundo";
 import type { Thread } from "@jailyard/kernel/thread";
+import { mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
+import { Carver } from "@jailyard/memory/page";
+import { AWAKE, KILLED } from "@jailyard/memory/sleepers";
+import { CALLER, DIRECT_CALLS, DIRECT_SLEEPS, GRANT } from "@jailyard/trap/gate";
 import { answer, type KernThread, nudge, unseenSignals } from "@jailyard/trap/kern";
 import type { EndedEvent } from "./boot.ts";
+import { Mappings, type ThreadMaps, thaw } from "./mappings.ts";
 
 interface Binding {
   readonly td: Thread;
@@ -29,10 +40,37 @@ export interface Attached {
   readonly slots: (Binding | undefined)[];
 }
 
-/** What SYS_spawn is told, in JSON: a new process, or a forked one that now has its thread. */
+/** What sys.SYS_spawn is told, in JSON: a new process, or a forked one that now has its thread. */
 type Spawn =
   | { readonly uid: number; readonly gid: number; readonly groups: number[]; readonly comm: string }
   | { readonly adopt: Pid };
+
+/** Calls after which a process may see something else than before, or others may. */
+const CHANGES_VIEWS: ReadonlySet<number> = new Set([
+  sys.SYS_jail_set,
+  sys.SYS_jail_attach,
+  sys.SYS_jail_remove,
+  sys.SYS_kldload,
+  sys.SYS_kldunload,
+  sys.SYS_sysctl,
+  sys.SYS_setcred,
+  sys.SYS_exit,
+]);
+
+/** Let go of every lock that a dead thread holds, once what it left half done is repaired. */
+function release(k: Kernel, { thread, objects }: ThreadMaps): void {
+  const dead = k.threads[thread.page.head[CALLER]];
+  for (const { page } of objects) {
+    if (mtxOwner(page.mtx, 0) !== thread.home) continue;
+    if (dead !== null && "sem" in page) semRepair(k, page as SemPage, dead);
+    else if (dead !== null) msgRepair(k, page as MsgPage, dead);
+    mtxUnlock(page.mtx, 0);
+  }
+  const { locks } = k.commons;
+  for (const at of [SEM_UNDO_MTX, MSQ_MTX]) {
+    if (mtxOwner(locks, at) === thread.home) mtxUnlock(locks, at);
+  }
+}
 
 /** Calls and sleeps of one jail since it was attached. */
 export interface JailCounts {
@@ -42,6 +80,8 @@ export interface JailCounts {
 
 export class Bindings {
   readonly #k: Kernel;
+  /** Pages in threads of jails; null in placement `central`. */
+  readonly #mappings: Mappings | null;
   readonly #threads: (Attached | undefined)[] = [];
   readonly #byTid: (Binding | undefined)[] = [];
   readonly #report: (event: EndedEvent) => void;
@@ -49,30 +89,95 @@ export class Bindings {
   readonly #reported = new Set<Thread>();
   readonly counts = new Map<Prison, JailCounts>();
 
-  constructor(k: Kernel, report: (event: EndedEvent) => void) {
+  constructor(k: Kernel, direct: boolean, report: (event: EndedEvent) => void) {
     this.#k = k;
+    this.#mappings = direct ? new Mappings(k) : null;
     this.#report = report;
     k.hooks = {
       ...NO_HOOKS,
       complete: (td, error) => this.#complete(td, error),
       ended: (td) => this.#ended(td),
       signalled: (td) => this.#signalled(td),
+      dying: (td) => this.#dying(td),
+      still: (td) => this.#still(td),
+      inside: (td) => msgElsewhere(k, td),
+      retired: (page) => this.#mappings?.retired(page) ?? false,
     };
+    k.stuck = (owner) => this.#repairIfDead(owner);
   }
 
   attach(thread: KernThread, prison: Prison): void {
     this.#threads[thread.ix] = { thread, prison, slots: [] };
+    this.#mappings?.attach(thread);
     if (!this.counts.has(prison)) this.counts.set(prison, { calls: 0, sleeps: 0 });
   }
 
   /** The thread is gone: whatever runs there has been killed. */
   detach(ix: number): void {
     const attached = this.#threads[ix];
-    this.#threads[ix] = undefined;
-    for (const binding of attached?.slots ?? []) {
-      if (binding !== undefined) psignal(this.#k, binding.td, SIGKILL);
+    if (attached === undefined) return;
+    this.#unlock(attached);
+    this.#count(attached);
+    const { state } = this.#k.commons.sleepers;
+    for (const binding of attached.slots) {
+      if (binding === undefined) continue;
+      psignal(this.#k, binding.td, SIGKILL);
+      if (state[binding.td.tid] === KILLED) Atomics.store(state, binding.td.tid, AWAKE);
     }
+    this.#threads[ix] = undefined;
+    this.#mappings?.detach(attached.thread);
     run(this.#k);
+  }
+
+  /** A thread that has ended: what it left half done, the locks it held, the wake-ups it owed. */
+  #unlock(attached: Attached): void {
+    if (this.#mappings === null) return;
+    const maps = this.#mappings.of(attached.thread);
+    if (maps.frozen !== null) thaw(maps.frozen);
+    maps.frozen = null;
+    release(this.#k, maps);
+    this.#k.commons.sleepers.again();
+  }
+
+  /** The kernel waits for a lock whose owner does not let go. */
+  #repairIfDead(owner: number): void {
+    const thread = this.#threads[owner - 1]?.thread; // an owner is a home
+    if (thread === undefined || !this.#k.commons.sleepers.isGone(owner)) return;
+    release(this.#k, this.#mappings!.of(thread));
+  }
+
+  /** The thread is about to be ended: it is in no critical section until it is detached. */
+  freeze(ix: number): void {
+    const attached = this.#threads[ix];
+    if (attached !== undefined) this.#mappings?.freeze(attached.thread);
+  }
+
+  /** Calls that the thread made without the gate. */
+  #count({ thread, prison }: Attached): void {
+    const counts = this.counts.get(prison)!;
+    const { head } = thread.page;
+    counts.calls += head[DIRECT_CALLS];
+    counts.sleeps += head[DIRECT_SLEEPS];
+    head[DIRECT_CALLS] = 0;
+    head[DIRECT_SLEEPS] = 0;
+  }
+
+  /** Calls and sleeps of a jail, those without the gate included. */
+  countsOf(prison: Prison): JailCounts {
+    const counts = { calls: 0, sleeps: 0, ...this.counts.get(prison) };
+    for (const attached of this.#threads) {
+      if (attached?.prison !== prison) continue;
+      counts.calls += attached.thread.page.head[DIRECT_CALLS];
+      counts.sleeps += attached.thread.page.head[DIRECT_SLEEPS];
+    }
+    return counts;
+  }
+
+  /** After anything that is not one process's own affair: what threads have must still be theirs. */
+  review(): void {
+    if (this.#mappings === null) return;
+    const bindings = this.#byTid.filter((binding) => binding !== undefined);
+    this.#mappings.review(bindings);
   }
 
   /** A forked child whose thread cannot be started. */
@@ -87,16 +192,21 @@ export class Bindings {
     if (attached === undefined) return;
     const binding = attached.slots[slot];
     if (binding !== undefined) this.#call(attached, binding, sysno);
-    else if (sysno === SYS_spawn) this.#spawn(attached, slot);
+    else if (sysno === sys.SYS_spawn) this.#spawn(attached, slot);
     else answer(thread, slot, EDEAD, NO_REASON, undefined);
   }
 
-  #call(attached: Attached, binding: Binding, sysno: number): void {
+  #call(attached: Attached, binding: Binding, word: number): void {
     const { tf } = binding;
+    const sysno = word & ~sys.SYS_UNMAPPED;
     binding.calling = true;
     const counts = this.counts.get(attached.prison)!;
     counts.calls++;
     const childSlot = tf.frame.a[0];
+    this.#mappings?.grant(binding, attached.prison);
+    if ((word & sys.SYS_UNMAPPED) === 0 && this.#mappings?.map(binding, sysno, tf.frame.a)) {
+      return this.#answer(binding, EMAPPED);
+    }
     const error = syscall(this.#k, tf, sysno);
     if (error === ESLEEP) {
       counts.sleeps++;
@@ -105,10 +215,11 @@ export class Bindings {
       if ((unseenSignals(thread, slot) & td.p_sigcatch) !== 0) interruptSleep(this.#k, td);
     } else if (binding.calling) {
       // else the call ended the process, and is answered
-      if (sysno === SYS_fork && error === OK) this.#forked(attached, binding, childSlot);
-      this.#answer(binding, sysno === SYS_exit ? EDEAD : error);
+      if (sysno === sys.SYS_fork && error === OK) this.#forked(attached, binding, childSlot);
+      this.#answer(binding, sysno === sys.SYS_exit ? EDEAD : error);
     }
     run(this.#k);
+    if (CHANGES_VIEWS.has(sysno)) this.review();
   }
 
   #answer(binding: Binding, error: Errno): void {
@@ -133,7 +244,16 @@ export class Bindings {
     const binding: Binding = { td, tf, thread: attached.thread, slot, calling: false };
     attached.slots[slot] = binding;
     this.#byTid[td.tid] = binding;
+    if (this.#mappings !== null) this.#giveUndo(attached.thread, slot, td);
+    this.#mappings?.grant(binding, attached.prison);
     return binding;
+  }
+
+  /** The undo vector of a process at the gate is in its thread's page. */
+  #giveUndo({ page }: KernThread, slot: number, td: Thread): void {
+    const { semume } = this.#k.seminfo;
+    td.td_undo = new UndoVector(new Carver(page.buffer, page.undoAt(slot)), semume);
+    td.td_undo.reset();
   }
 
   #spawn(attached: Attached, slot: number): void {
@@ -175,6 +295,24 @@ export class Bindings {
     const sigs = td.p_siglist;
     td.p_siglist = 0; // libc runs the handlers
     nudge(binding.thread, binding.slot, { sigs });
+    interruptElsewhere(this.#k, td);
+  }
+
+  /** No call of the process may be on its way on any page, and no sleep of it anywhere. */
+  #dying(td: Thread): void {
+    const binding = this.#byTid[td.tid];
+    if (binding === undefined || this.#mappings === null) return;
+    const { thread, slot } = binding;
+    Atomics.store(thread.page.words, thread.page.row(slot) + GRANT, 0);
+    this.#mappings.barrier(thread);
+    killElsewhere(this.#k, td);
+  }
+
+  /** Kernel hook: the process's vector can be changed until the result is called. */
+  #still(td: Thread): () => void {
+    const binding = this.#byTid[td.tid];
+    if (binding === undefined || this.#mappings === null) return () => {};
+    return this.#mappings.still(binding.thread);
   }
 
   /** A process has ended: its slot is free for another, its thread is told. */
@@ -186,7 +324,7 @@ export class Bindings {
     const attached = this.#threads[binding.thread.ix];
     if (attached !== undefined) attached.slots[binding.slot] = undefined;
     nudge(binding.thread, binding.slot, { killed: td.p_xstat || 1 });
-    if (binding.calling && binding.tf.sysno !== SYS_exit) this.#answer(binding, EDEAD);
+    if (binding.calling && binding.tf.sysno !== sys.SYS_exit) this.#answer(binding, EDEAD);
   }
 
   /** End every process; one that sleeps leaves its queue first, as by kill(2). For shutdown. */

@@ -40,6 +40,7 @@ const ROWS = {
   zero: "u8", // 1: in semzcnt, 0: in semncnt; 2: not counted any more
   holder: "u8", // 1: holds the queue's lock bit
   nsops: "u8", // operations shown below; 0: none
+  since: "f64", // when a sender fell asleep, on the kernel's clock, in milliseconds
   sends: "u8", // 1: in msgsnd, 0: in msgrcv
   msgtyp: "f64", // what a receiver wants
   msgsz: "f64", // the most a receiver takes, or what a sender has
@@ -61,6 +62,8 @@ export interface Commons {
   readonly buffer: SharedArrayBuffer;
   readonly shape: CommonsShape;
   readonly words: Int32Array;
+  /** One number: the kernel's clock in milliseconds. */
+  readonly clock: Float64Array;
   readonly locks: Int32Array;
   /** tid of the process that has the structure; 0: free. */
   readonly semu: Int32Array;
@@ -83,6 +86,7 @@ export function commons(buffer: SharedArrayBuffer, shape: CommonsShape): Commons
     buffer,
     shape,
     words: carver.words(WORDS),
+    clock: carver.view("f64", 1),
     locks: carver.words(GLOBAL_LOCKS * MTX_WORDS),
     semu: carver.words(shape.semmnu),
     sleepers: new Sleepers(carver, shape.maxproc, shape.homes),

@@ -31,11 +31,11 @@ import { type MsgState, msgRefunded } from "./msgq.ts";
 import { newPrison, type Prison, prisonFree, prisonHold } from "./prison.ts";
 import { exit1 } from "./proc.ts";
 import { Racct } from "./rctl.ts";
+import { unsleep, wakeRow } from "./runq.ts";
 import type { SemPage } from "./sempage.ts";
 import { UndoVector } from "./semundo.ts";
 import type { ShmState } from "./shmseg.ts";
 import type { Locking, Site, Wake } from "./site.ts";
-import { unsleep, wakeRow } from "./sleepq.ts";
 import { RUNNING, type Thread } from "./thread.ts";
 
 export interface KernelConfig {
@@ -61,6 +61,8 @@ export interface KernelConfig {
 export interface KernelHooks {
   /** A call that slept is over, with this errno; results are in the thread. */
   complete(td: Thread, error: Errno): void;
+  /** A process is about to end: no call of it may be on its way any more. */
+  dying(td: Thread): void;
   /** A process has ended, by whatever way; its thread may not call again. */
   ended(td: Thread): void;
   /** A signal that the process catches is pending. */
@@ -74,6 +76,8 @@ export interface KernelHooks {
 }
 
 export interface Kernel extends Site {
+  /** Whoever drives threads sets it. */
+  stuck: Stuck;
   readonly model: Model;
   readonly limits: LimitSettings;
   readonly maxproc: number;
@@ -99,6 +103,8 @@ export interface Kernel extends Site {
   /** By tid and by pid. */
   readonly threads: (Thread | null)[];
   readonly freeTids: number[];
+  /** Rows whose process is gone, but whose thread has not seen that yet. */
+  readonly limbo: number[];
   readonly procs: Map<Pid, Thread>;
   lastPid: number;
   /** Processes that sleep on a page in this thread. */
@@ -181,6 +187,7 @@ export function publish(k: Kernel): void {
 /** A kernel that nothing drives but its caller. */
 export const NO_HOOKS: KernelHooks = {
   complete() {},
+  dying() {},
   ended() {},
   signalled() {},
   still: () => () => {},
@@ -226,6 +233,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     lastJid: 0,
     threads: new Array(maxproc + 1).fill(null),
     freeTids: Array.from({ length: maxproc }, (_, i) => maxproc - i),
+    limbo: [],
     procs: new Map(),
     lastPid: FIRST_PID,
     queued: new Set(),
@@ -247,6 +255,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
 /** Set the clock, whole milliseconds, and make runnable those whose timeout has run out. */
 export function tick(k: Kernel, nowMs: number): void {
   k.nowMs = nowMs;
+  k.commons.clock[0] = nowMs;
   const now = Math.floor(nowMs / 1000);
   if (now !== k.now) {
     k.now = now;

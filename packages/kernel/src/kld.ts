@@ -11,11 +11,12 @@ import { EBUSY, EEXIST, ENOENT, EPERM, type Errno, ESLEEP, OK } from "@jailyard/
 import { msgInfo, semInfo, shmInfo } from "@jailyard/abi/limits";
 import { JAIL, MSG, type Reason, SEM, SHM } from "@jailyard/abi/reason";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";
+import { C_DRAIN } from "./commons.ts";
 import { privileged, unjailed } from "./cred.ts";
 import { facilityBusy, facilityInside } from "./facility.ts";
 import { type Kernel, loadFacility, publish } from "./kernel.ts";
+import { asleep } from "./runq.ts";
 import { release } from "./semundo.ts";
-import { asleep } from "./sleepq.ts";
 import { deny, interrupted, type Thread } from "./thread.ts";
 
 const JAIL_69 = JAIL(69);
@@ -96,12 +97,14 @@ const anyInside = (k: Kernel): boolean =>
 /** Sleep until a sleeping call is over; who resumes it looks again. */
 function waitInside(k: Kernel, td: Thread): Errno {
   k.drainers.add(td);
+  k.commons.words[C_DRAIN] = 1;
   asleep(td, kldunloadResume);
   return ESLEEP;
 }
 
 function kldunloadResume(k: Kernel, td: Thread): Errno {
   k.drainers.delete(td);
+  if (k.drainers.size === 0) k.commons.words[C_DRAIN] = 0;
   const { msg } = k.modules;
   if (td.td_interrupted) {
     msg.calls = msg.loaded;

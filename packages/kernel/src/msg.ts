@@ -17,6 +17,7 @@ import {
   type MsgSend,
   type MsgWant,
   msgrcvLocked,
+  msgrcvOver,
   msgsndLocked,
   msgUnhold,
   msgUnkeep,
@@ -24,8 +25,9 @@ import {
   sizeOf,
 } from "./msgpass.ts";
 import { type MsgQueue, msgFind, msgFreeSlot } from "./msgq.ts";
+import { asleepOn } from "./runq.ts";
 import { type Caller, deny, lockQueue, unlockQueue } from "./site.ts";
-import { asleepOn, awaken, wasGranted } from "./sleepq.ts";
+import { awaken, wasGranted } from "./sleepq.ts";
 import { interrupted, type Thread } from "./thread.ts";
 
 const MSG_31 = MSG(31);
@@ -36,8 +38,6 @@ const MSG_38 = MSG(38);
 const MSG_43 = MSG(43);
 const MSG_44 = MSG(44);
 const MSG_53 = MSG(53);
-const MSG_57 = MSG(57);
-const MSG_58 = MSG(58);
 
 /** What a msgsnd keeps while it sleeps: the slot, not the queue. [MSG-44] */
 interface Sending {
@@ -98,8 +98,7 @@ function msgsndAsleep(k: Kernel, td: Thread, queue: MsgQueue, send: MsgSend): Er
   td.td_sleep = sending;
   td.td_deadline = k.nowMs + RETRY_MS;
   k.timeouts.add(td);
-  asleepOn(td, queue.page, msgsndResume);
-  k.queued.add(td);
+  asleepOn(k, td, queue.page, msgsndResume);
   return ESLEEP;
 }
 
@@ -179,8 +178,7 @@ export function msgrcv(
 
 function msgrcvAsleep(k: Kernel, td: Thread, receiving: Receiving): Errno {
   td.td_sleep = receiving;
-  asleepOn(td, receiving.queue.page, msgrcvResume);
-  k.queued.add(td);
+  asleepOn(k, td, receiving.queue.page, msgrcvResume);
   return ESLEEP;
 }
 
@@ -201,9 +199,4 @@ function msgrcvResume(k: Kernel, td: Thread): Errno {
   if (error !== OK) msgUnkeep(k, td.tid, queue.page);
   unlockQueue(k, queue.page);
   return error === ESLEEP ? msgrcvAsleep(k, td, receiving) : error;
-}
-
-/** A receiver ends without a look: by a signal, or because the queue is gone. */
-export function msgrcvOver(td: Caller): Errno {
-  return td.td_interrupted ? interrupted(td, MSG_57) : deny(td, EIDRM, MSG_58);
 }

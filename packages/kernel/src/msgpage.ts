@@ -169,26 +169,37 @@ export function copyBytes(
   else for (let i = 0; i < bytes; i++) to[toAt + i] = from[at + i];
 }
 
+/** Messages of the queue, and the segments of `msgssz` bytes that they take, by the links. */
+export function contentsOf(
+  { hdr, msg }: MsgPage,
+  msgssz: number,
+): { count: number; bytes: number; segments: number } {
+  const total = { count: 0, bytes: 0, segments: 0 };
+  for (let row = hdr[P_FIRST]; row !== 0; row = msg.next[row]) {
+    total.count++;
+    total.bytes += msg.length[row];
+    total.segments += Math.ceil(msg.length[row] / msgssz);
+  }
+  return total;
+}
+
 /**
  * Make the list whole again after a thread died while it changed it: what the links from the head
- * show is what is there. @returns segments of `msgssz` bytes that the messages take
+ * show is what is there.
  */
-export function rebuild(page: MsgPage, msgssz: number): number {
+export function rebuild(page: MsgPage, msgssz: number): void {
   const { hdr, msg } = page;
   const used = new Uint8Array(msg.next.length);
-  let [last, count, bytes, segs, brk] = [0, 0, 0, 0, 0];
+  hdr[P_LAST] = 0;
+  hdr[P_BRK] = 0;
   for (let row = hdr[P_FIRST]; row !== 0; row = msg.next[row]) {
     used[row] = 1;
-    last = row;
-    count++;
-    bytes += msg.length[row];
-    segs += Math.ceil(msg.length[row] / msgssz);
-    brk = Math.max(brk, msg.spot[row] + msg.length[row]);
+    hdr[P_LAST] = row;
+    hdr[P_BRK] = Math.max(hdr[P_BRK], msg.spot[row] + msg.length[row]);
   }
-  hdr[P_LAST] = last;
+  const { count, bytes } = contentsOf(page, msgssz);
   hdr[P_QNUM] = count;
   hdr[P_CBYTES] = bytes;
-  hdr[P_BRK] = brk;
   hdr[P_ROWS] = used.length - 1;
   hdr[P_FREE] = 0;
   for (let row = used.length - 1; row > 0; row--) {
@@ -196,5 +207,4 @@ export function rebuild(page: MsgPage, msgssz: number): number {
     msg.next[row] = hdr[P_FREE];
     hdr[P_FREE] = row;
   }
-  return segs;
 }

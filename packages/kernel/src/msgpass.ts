@@ -8,7 +8,17 @@
  * wait holds the queue's lock bit, and while it does every other sender must wait too. [MSG-36]
  * Missing: the lock bit during a copy, which nobody can see here: the copy does not sleep. [MSG-48]
  */
-import { E2BIG, EAGAIN, EFAULT, EINVAL, ENOMSG, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
+import {
+  E2BIG,
+  EAGAIN,
+  EFAULT,
+  EIDRM,
+  EINVAL,
+  ENOMSG,
+  type Errno,
+  ESLEEP,
+  OK,
+} from "@jailyard/abi/errno";
 import { IPC_NOWAIT } from "@jailyard/abi/ipc";
 import { MSG_LOCKED, MSG_NOERROR, type UserMsgbuf } from "@jailyard/abi/msg";
 import { MSG, type Reason } from "@jailyard/abi/reason";
@@ -35,6 +45,7 @@ import { freeSegs, poolGive, poolTake } from "./msgpool.ts";
 import { probe } from "./probe.ts";
 import { type Caller, deny, type Site } from "./site.ts";
 import { SLEEPS_MSG, sleepOn, wakeOne, wakeup, wasGranted } from "./sleepq.ts";
+import { interrupted } from "./thread.ts";
 
 const MSG_38 = MSG(38);
 const MSG_40_LOCK = MSG(40);
@@ -45,6 +56,8 @@ const MSG_46 = MSG(46);
 const MSG_47 = MSG(47);
 const MSG_55 = MSG(55);
 const MSG_56 = MSG(56);
+const MSG_57 = MSG(57);
+const MSG_58 = MSG(58);
 const MSG_61 = MSG(61);
 const MSG_62 = MSG(62);
 
@@ -102,6 +115,7 @@ function msgsndSleep(k: Site, td: Caller, page: MsgPage, send: MsgSend): Errno {
   const { rows } = k.commons;
   rows.sends[td.tid] = 1;
   rows.msgsz[td.tid] = send.msgsz;
+  rows.since[td.tid] = k.commons.clock[0];
   rows.holder[td.tid] = isLocked(page) ? 0 : 1;
   page.hdr[P_MODE] |= MSG_LOCKED;
   sleepOn(k, td, page, SLEEPS_MSG);
@@ -251,4 +265,9 @@ export function msgTake(k: Site, page: MsgPage, before: number): void {
   unlinkAfter(page, before);
   poolGive(k.commons.words, segsOf(k, length));
   k.taken(page, length); // charged to the creator, not the sender
+}
+
+/** A receiver ends without a look: by a signal, or because the queue is gone. */
+export function msgrcvOver(td: Caller): Errno {
+  return td.td_interrupted ? interrupted(td, MSG_57) : deny(td, EIDRM, MSG_58);
 }

@@ -8,6 +8,7 @@ import { EAGAIN, ECHILD, EINVAL, EPERM, type Errno, ESLEEP, ESRCH, OK } from "@j
 import { COM, PROC } from "@jailyard/abi/reason";
 import { ignoredByDefault, NSIG, SIGKILL, sigmask } from "@jailyard/abi/signal";
 import type { Pid } from "@jailyard/abi/types";
+import { KILLED } from "@jailyard/memory/sleepers";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
 import type { Kernel } from "./kernel.ts";
 import {
@@ -19,12 +20,14 @@ import {
   prisonUnuse,
   prisonUse,
 } from "./prison.ts";
+import { asleep, unsleep } from "./runq.ts";
 import { semexit } from "./semctl.ts";
-import { asleep, unsleep } from "./sleepq.ts";
 import { deny, interrupted, REAPED, RUNNING, SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
 import { vmspaceExit, vmspaceFork } from "./vm.ts";
 
 const PID_MAX = 99_999;
+/** Rows in limbo that are looked at when one is needed. */
+const LIMBO_LOOK = 8;
 export const PID_INIT = 1 as Pid;
 /** wait4: do not sleep. */
 export const WNOHANG = 1;
@@ -59,7 +62,7 @@ const credOf = (uid: number, gid: number, groups: readonly number[], prison: Pri
 });
 
 function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string): Thread | null {
-  const tid = k.freeTids.pop();
+  const tid = takeTid(k);
   if (tid === undefined) return null;
   const td = blankThread(tid, nextPid(k), cred, parent, comm);
   k.threads[tid] = td;
@@ -68,6 +71,16 @@ function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string):
   prisonHold(cred.cr_prison);
   prisonUse(cred.cr_prison);
   return td;
+}
+
+/** A row that was killed in its sleep elsewhere is not another's before its thread has seen it. */
+function takeTid(k: Kernel): number | undefined {
+  const { state } = k.commons.sleepers;
+  for (let i = 0; i < k.limbo.length && i < LIMBO_LOOK; i++) {
+    const tid = k.limbo.shift()!;
+    (state[tid] === KILLED ? k.limbo : k.freeTids).push(tid);
+  }
+  return k.freeTids.pop();
 }
 
 function nextPid(k: Kernel): Pid {
@@ -136,6 +149,7 @@ export function exec(k: Kernel, td: Thread, comm: string): Errno {
  */
 export function exit1(k: Kernel, td: Thread, xstat: number): void {
   if (td.p_state === ZOMBIE || td.p_state === REAPED) return;
+  k.hooks.dying(td);
   semexit(k, td);
   vmspaceExit(k, td);
   td.p_state = ZOMBIE;
@@ -161,7 +175,7 @@ function reap(k: Kernel, td: Thread): void {
   td.p_pptr?.p_children.delete(td);
   k.procs.delete(td.p_pid);
   k.threads[td.tid] = null;
-  k.freeTids.push(td.tid);
+  (k.commons.sleepers.state[td.tid] === KILLED ? k.limbo : k.freeTids).push(td.tid);
 }
 
 /** What wait4 found, beside td_retval, the pid. */

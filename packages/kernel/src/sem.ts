@@ -5,7 +5,7 @@
  * Lock order: the page of one set. Table and sleep belong to the kernel's thread.
  * Missing: semtimedop, which FreeBSD has only behind its Linux ABI, and MAC.
  */
-import { E2BIG, EFAULT, EIDRM, EINVAL, ENOSYS, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
+import { E2BIG, EFAULT, EINVAL, ENOSYS, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { ipcidToIx } from "@jailyard/abi/ipc";
 import { SEM } from "@jailyard/abi/reason";
 import { type Sembufs, sembufs } from "@jailyard/abi/sem";
@@ -13,11 +13,12 @@ import type { Semid } from "@jailyard/abi/types";
 import { T_STAMP } from "./ipcpage.ts";
 import type { IpcObject } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
+import { asleepOn } from "./runq.ts";
 import { type SemPage, SMALL_SOPS } from "./sempage.ts";
-import { keepSops, semcheck, semGranted, semopLocked, semUncount } from "./semvec.ts";
-import { type Caller, deny, lockPage, type Site, unlockPage } from "./site.ts";
-import { asleepOn, awaken, wasGranted } from "./sleepq.ts";
-import { interrupted, type Thread } from "./thread.ts";
+import { keepSops, semcheck, semGone, semopLocked, semopWoken } from "./semvec.ts";
+import { deny, lockPage, unlockPage } from "./site.ts";
+import { awaken } from "./sleepq.ts";
+import type { Thread } from "./thread.ts";
 
 export type SemSet = IpcObject<SemPage>;
 
@@ -27,8 +28,6 @@ const SEM_43 = SEM(43, "kern.ipc.semopm");
 const SEM_44 = SEM(44, "rctl nsemop");
 const SEM_45 = SEM(45);
 const SEM_46 = SEM(46);
-const SEM_57 = SEM(57);
-const SEM_58 = SEM(58);
 
 /** What a sleeping semop keeps: its set, and its vector. */
 interface SemSleep {
@@ -76,8 +75,7 @@ function semopHere(k: Kernel, td: Thread, set: SemSet, sops: Sembufs): Errno {
   if (error !== ESLEEP) return error;
   const sleep: SemSleep = { set, stamp: page.times[T_STAMP], sops: keepSops(sops) };
   td.td_sleep = sleep;
-  asleepOn(td, page, semopResume);
-  k.queued.add(td);
+  asleepOn(k, td, page, semopResume);
   return ESLEEP;
 }
 
@@ -94,24 +92,6 @@ function semopResume(k: Kernel, td: Thread): Errno {
   const error = semopWoken(k, td, page, sops, how);
   unlockPage(page);
   if (error !== ESLEEP) return error;
-  asleepOn(td, page, semopResume);
-  k.queued.add(td);
+  asleepOn(k, td, page, semopResume);
   return ESLEEP;
-}
-
-/** The set was removed while the process slept. Before EINTR. [SEM-58] */
-export function semGone(td: Caller): Errno {
-  td.td_interrupted = false;
-  return deny(td, EIDRM, SEM_58);
-}
-
-/** The rest of a semop that slept, `how` being what ended the sleep. The caller holds the page. */
-export function semopWoken(k: Site, td: Caller, page: SemPage, sops: Sembufs, how: number): Errno {
-  semUncount(k, td.tid, page);
-  if (wasGranted(how)) {
-    td.td_interrupted = false;
-    return semGranted(k, td, page, sops);
-  }
-  if (td.td_interrupted) return interrupted(td, SEM_57);
-  return semopLocked(k, td, page, sops);
 }

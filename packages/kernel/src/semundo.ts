@@ -38,6 +38,7 @@ const U_TID = 2; // its process while it has a structure, else 0
 const U_AT = 3; // its place plus 1; 0: none is being changed
 const U_OLD_CNT = 4;
 const U_OLD_ADJ = 5;
+const U_FOR = 6; // the operation of the call for which it is changed
 const WORDS = 16;
 
 /** One process's vector: entries 0 to un_cnt - 1, in order. */
@@ -71,6 +72,21 @@ export class UndoVector {
   /** Does its process have one of the semmnu structures? */
   get inUse(): boolean {
     return this.words[U_TID] !== 0;
+  }
+
+  /** The operation for which an entry is being changed, where `isChanging`. */
+  get changingFor(): number {
+    return this.words[U_FOR];
+  }
+
+  /** Is an entry being changed, its process having died in the middle? */
+  get isChanging(): boolean {
+    return this.words[U_AT] !== 0;
+  }
+
+  /** The process is dead: whether it has a structure is what the commons say. */
+  settle({ semu }: Commons, tid: number): void {
+    this.words[U_TID] = semu.includes(tid) ? tid : 0;
   }
 
   /** For another process, from the beginning. */
@@ -128,8 +144,8 @@ export function semundoVector(k: Site, td: Caller): UndoVector | null {
 
 /**
  * Add `adjval`, not 0, to the entry of semaphore `num` of the set in slot `ix`. The stamp of an
- * entry that exists is not looked at. [SEM-66] `un` is the vector of the call. What is being changed
- * is noted until `semundoNoted`.
+ * entry that exists is not looked at. [SEM-66] `un` is the vector of the call, `op` which of its
+ * operations it is for. What is being changed is noted until `semundoNoted`.
  *
  * @returns OK, ERANGE or EINVAL
  */
@@ -141,7 +157,9 @@ export function semundoAdjust(
   stamp: number,
   num: number,
   adjval: number,
+  op = 0,
 ): Errno {
+  un.words[U_FOR] = op;
   const at = find(un, ix, num);
   const value = (at === -1 ? 0 : un.un_adjval[at]) + adjval;
   if (value > k.seminfo.semaem || -value > k.seminfo.semaem) {
@@ -211,7 +229,6 @@ function copyEntry(un: UndoVector, from: number, to: number): void {
 /**
  * Take back a change of an entry that its process, now dead, did not complete: entry (`ix`, `num`).
  * An entry that was deleted had another moved into its place, whose old place is untouched.
- * @returns true if there was one
  */
 export function semundoRestore(
   { semu }: Commons,
@@ -219,11 +236,11 @@ export function semundoRestore(
   tid: number,
   ix: number,
   num: number,
-): boolean {
+): void {
   const { words } = un;
   const at = words[U_AT] - 1;
   words[U_TID] = semu.includes(tid) ? tid : 0;
-  if (at === -1) return false;
+  if (at === -1) return;
   const count = words[U_OLD_CNT];
   if (at < count) {
     un.un_ix[at] = ix;
@@ -234,7 +251,6 @@ export function semundoRestore(
   words[U_CNT] = count;
   words[U_AT] = 0;
   if (count > 0 && words[U_TID] === 0) words[U_TID] = tid; // it was being let go: exit does so now
-  return true;
 }
 
 /**

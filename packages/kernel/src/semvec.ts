@@ -5,7 +5,7 @@
  * The caller holds the lock of the page. What is applied is noted in the page's journal first, so
  * that repair.ts can take it back when a thread dies in the middle; it costs 3 ns an operation.
  */
-import { EAGAIN, EFBIG, ENOSPC, ERANGE, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
+import { EAGAIN, EFBIG, EIDRM, ENOSPC, ERANGE, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { IPC_NOWAIT, IPC_R, IPC_W } from "@jailyard/abi/ipc";
 import { SEM } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembufs, sembufs } from "@jailyard/abi/sem";
@@ -17,17 +17,20 @@ import { probe } from "./probe.ts";
 import { P_APPLIED, P_FOR, P_UNDONE, type SemPage, T_OTIME } from "./sempage.ts";
 import { semundoAdjust, semundoNoted, semundoVector, type UndoVector } from "./semundo.ts";
 import { type Caller, deny, lockUndo, type Site, unlockUndo } from "./site.ts";
-import { SLEEPS_SEM, sleepOn, wakeOne, wakeup } from "./sleepq.ts";
+import { SLEEPS_SEM, sleepOn, wakeOne, wakeup, wasGranted } from "./sleepq.ts";
+import { interrupted } from "./thread.ts";
 
 const SEM_47 = SEM(47);
 const SEM_53 = SEM(53, "kern.ipc.semvmx");
 const SEM_55 = SEM(55);
+const SEM_57 = SEM(57);
+const SEM_58 = SEM(58);
 
 /** P_FOR while a sleeper that was served notes its adjustments. */
 export const SERVED = -1;
 
 /** `rows.zero` of a process that is counted in neither semncnt nor semzcnt. */
-const NOT_COUNTED = 2;
+export const NOT_COUNTED = 2;
 
 /** Numbers in range, then permission: R for a zero op, W for any other. [SEM-47] [SEM-48] */
 export function semcheck(td: Caller, page: SemPage, sops: Sembufs): Errno {
@@ -46,6 +49,7 @@ export function semcheck(td: Caller, page: SemPage, sops: Sembufs): Errno {
 export function semopLocked(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
   const { semval, semncnt, semzcnt } = page.sem;
   const { num: jnum, old, op: jop } = page.journal;
+  page.hdr[P_UNDONE] = 0;
   let wake = false;
   for (let i = 0; i < sops.count; i++) {
     const num = sops.sem_num[i];
@@ -145,8 +149,7 @@ function semopDone(k: Site, td: Caller, page: SemPage, sops: Sembufs, wake: bool
 
 /** Note the adjustments of the call, or none of them. [SEM-65] [SEM-67] */
 function semundo(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
-  const { hdr, journal } = page;
-  hdr[P_UNDONE] = 0;
+  const { journal } = page;
   let un: UndoVector | null = null;
   let error: Errno = OK;
   for (let i = 0; i < sops.count && error === OK; i++) {
@@ -165,7 +168,7 @@ function semundo(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
 function semundoOne(k: Site, td: Caller, page: SemPage, un: UndoVector, i: number): Errno {
   const { hdr, times, journal } = page;
   const [ix, stamp] = [hdr[P_IX], times[T_STAMP]];
-  const error = semundoAdjust(k, td, un, ix, stamp, journal.num[i], -journal.op[i]);
+  const error = semundoAdjust(k, td, un, ix, stamp, journal.num[i], -journal.op[i], i);
   if (error === OK) {
     hdr[P_UNDONE] = i + 1;
     probe("undo");
@@ -294,4 +297,21 @@ export function revert(k: Site, page: SemPage, sops: Sembufs): void {
     semval[sops.sem_num[i]] = Math.max(0, semval[sops.sem_num[i]] - sops.sem_op[i]);
   }
   wakeup(k, page);
+}
+
+/** The set was removed while the process slept. Before EINTR. [SEM-58] */
+export function semGone(td: Caller): Errno {
+  td.td_interrupted = false;
+  return deny(td, EIDRM, SEM_58);
+}
+
+/** The rest of a semop that slept, `how` being what ended the sleep. The caller holds the page. */
+export function semopWoken(k: Site, td: Caller, page: SemPage, sops: Sembufs, how: number): Errno {
+  semUncount(k, td.tid, page);
+  if (wasGranted(how)) {
+    td.td_interrupted = false;
+    return semGranted(k, td, page, sops);
+  }
+  if (td.td_interrupted) return interrupted(td, SEM_57);
+  return semopLocked(k, td, page, sops);
 }

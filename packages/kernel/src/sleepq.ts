@@ -4,17 +4,9 @@
  * The links of all queues are rows of the commons, one a process, as a process sleeps on one object
  * at a time: a page needs only the head and tail, and thousands of sleepers cost nothing until they
  * sleep. A queue is protected by the lock of its page. A wakeup takes the whole queue; each process
- * then looks again for itself [COM-28]. Who sleeps in the kernel's thread is in its `td_wchan` too.
+ * then looks again for itself [COM-28].
  */
-import {
-  ASLEEP,
-  AWAKE,
-  GRANTED,
-  INTERRUPTED,
-  KERNEL,
-  KILLED,
-  WOKEN,
-} from "@jailyard/memory/sleepers";
+import { AWAKE, GRANTED, WOKEN } from "@jailyard/memory/sleepers";
 import { SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
 import {
   type IpcPage,
@@ -25,9 +17,7 @@ import {
   P_TICKET,
   T_STAMP,
 } from "./ipcpage.ts";
-import type { Kernel } from "./kernel.ts";
-import { type Caller, lockPage, type Site, unlockPage } from "./site.ts";
-import { type Resume, RUNNABLE, SLEEPING, type Thread } from "./thread.ts";
+import type { Caller, Site } from "./site.ts";
 
 export { SLEEPS_MSG, SLEEPS_SEM };
 
@@ -86,58 +76,3 @@ export function awaken(k: Site, tid: number): number {
 
 /** Was the sleeper served by its waker? */
 export const wasGranted = (how: number): boolean => how === GRANTED;
-export const wasKilled = (how: number): boolean => how === KILLED;
-
-// What follows runs in the kernel's thread.
-
-/** The process sleeps on `page` in the kernel's thread, queued already; `resume` goes on. */
-export function asleepOn(td: Thread, page: IpcPage, resume: Resume): void {
-  td.td_wchan = page;
-  asleep(td, resume);
-}
-
-/** Put `td` to sleep on nothing: wait4. */
-export function asleep(td: Thread, resume: Resume): void {
-  td.td_resume = resume;
-  td.p_state = SLEEPING;
-}
-
-/** Kernel.wake: a process that was taken out of its queue goes on, here or in its own thread. */
-export function wakeRow(k: Kernel, tid: number, how: number): void {
-  const { sleepers } = k.commons;
-  if (sleepers.home[tid] !== KERNEL) return sleepers.wake(tid, how);
-  Atomics.store(sleepers.state, tid, how);
-  makeRunnable(k, k.threads[tid]!);
-}
-
-/** Processes that sleep here and that another thread has woken. */
-export function takeWoken(k: Kernel): void {
-  const { sleepers } = k.commons;
-  if (!sleepers.takeLook(KERNEL)) return;
-  for (const td of k.queued) if (sleepers.state[td.tid] > ASLEEP) makeRunnable(k, td);
-}
-
-/** End the sleep of one process here, whatever it sleeps on: signal, timeout, a child's end. */
-export function unsleep(k: Kernel, td: Thread): void {
-  if (td.p_state !== SLEEPING) return;
-  const page = td.td_wchan;
-  if (page !== null) {
-    lockPage(k, page);
-    const { sleepers } = k.commons;
-    if (sleepers.isAsleep(td.tid)) {
-      unlink(k, td.tid, page);
-      Atomics.store(sleepers.state, td.tid, INTERRUPTED);
-    }
-    unlockPage(page);
-  }
-  makeRunnable(k, td);
-}
-
-function makeRunnable(k: Kernel, td: Thread): void {
-  td.td_wchan = null;
-  k.queued.delete(td);
-  if (td.td_deadline !== 0) k.timeouts.delete(td);
-  td.td_deadline = 0;
-  td.p_state = RUNNABLE;
-  k.runq.push(td);
-}

@@ -7,7 +7,7 @@
  *   state   AWAKE → ASLEEP → (DEEP →) WOKEN … → AWAKE
  *           the sleeper stores ASLEEP, and AWAKE once it has seen that it was woken; a process with
  *           a thread of its own stores DEEP before it sleeps in Atomics.wait
- *   home    DOORBELL │ WAITING │ LOOK
+ *   home    DOORBELL │ WAITING │ LOOK │ GONE
  *
  *  1. Whoever wakes a row holds the lock of what it sleeps on, and does it once for each sleep.
  *  2. A wake-up stores the state, then LOOK of the home, then rings. A home that finds LOOK clears
@@ -27,6 +27,7 @@ export const WOKEN = 3; // look again
 export const INTERRUPTED = 4; // by a signal
 export const GRANTED = 5; // the waker has done what the sleeper wanted
 export const KILLED = 6; // the process has ended
+export const TIMEDOUT = 7;
 
 export const KERNEL = 0;
 export const OWN = -1;
@@ -36,6 +37,7 @@ export const homeOf = (ix: number): number => ix + 1;
 const DOORBELL = 0;
 const WAITING = 1; // 1 while the thread sleeps on DOORBELL
 const LOOK = 2; // 1 if some row of the home was woken
+const GONE = 3; // 1 once its thread has ended
 const HOME_WORDS = 32; // no two homes share a cache line
 
 export class Sleepers {
@@ -117,6 +119,15 @@ export class Sleepers {
 
   unlisten(home: number): void {
     Atomics.store(this.#homes, home * HOME_WORDS + WAITING, 0);
+  }
+
+  /** Whoever starts and ends threads says so, since a dead one cannot. */
+  setGone(home: number, gone: boolean): void {
+    Atomics.store(this.#homes, home * HOME_WORDS + GONE, Number(gone));
+  }
+
+  isGone(home: number): boolean {
+    return Atomics.load(this.#homes, home * HOME_WORDS + GONE) === 1;
   }
 
   /** Make good what a dead thread left: whoever was woken is told, and every home looks. */

@@ -11,7 +11,7 @@ import { SegvError, SysError } from "@jailyard/abi/syserror";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
 import { signalNumber, whole } from "./arguments.ts";
-import { bindCalls, settle } from "./libc.ts";
+import { bindCalls, settle } from "./bind.ts";
 import type { Mode, Process } from "./process.ts";
 import type { Program } from "./program.ts";
 import { ProcessEnded, ProcessExec, ProcessExit } from "./unwind.ts";
