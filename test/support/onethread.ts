@@ -63,6 +63,8 @@ const HOST: Host = {
   crashed(_pid, error) {
     throw error;
   },
+  begun() {},
+  left() {},
   startThread() {},
 };
 

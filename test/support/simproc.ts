@@ -169,6 +169,8 @@ function hostOf(jail: string, handle: SimHandle): Host {
     print: (_pid, line) => handle.lines.push(line),
     emit: (_pid, record) => handle.records.push(record),
     crashed: (_pid, error) => handle.errors.push(error),
+    begun() {},
+    left() {},
     startThread() {
       throw new Error("the simulator runs coroutines only");
     },

@@ -10,6 +10,7 @@ import { type Errno, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jailyard/abi/jail";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
 import { facilityBusy } from "@jailyard/kernel/facility";
+import { brokenInvariants, leftIn } from "@jailyard/kernel/invariants";
 import { jailGet, jailRemove } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
@@ -50,6 +51,8 @@ export interface AttachThread {
   readonly shape: GateShape;
   readonly awaits: boolean;
   readonly jid: Jid;
+  /** A forked process that is to run there. */
+  readonly adopts?: Pid;
 }
 
 /** A process as seen from outside, between two calls. */
@@ -164,7 +167,7 @@ export class Control {
     const { ix, awaits, page, shape } = thread;
     const kern = { ix, awaits, port, page: new GatePage(page, shape) };
     this.#gate.threads[ix] = kern;
-    this.#bindings.attach(kern, prison);
+    this.#bindings.attach(kern, prison, thread.adopts);
     return true;
   }
 
@@ -188,6 +191,24 @@ export class Control {
       run(k);
     }
     tick(k, until);
+  }
+
+  /** Invariants that do not hold now, a line each: the kernel's, and those of processes and threads. */
+  check(): string[] {
+    return [...brokenInvariants(this.#k), ...this.#bindings.broken()];
+  }
+
+  /** What there is, by kind: nothing is `{}`. */
+  leftovers(): Record<string, number> {
+    const threads = this.#gate.threads.filter((thread) => thread !== undefined).length;
+    return { ...leftIn(this.#k), ...(threads > 0 && { threads }) };
+  }
+
+  /** Die in one of the ways in which a thread can. For tests of dying. */
+  crash(how: "panic" | "exit" | "memory"): void {
+    if (how === "panic") throw new Error("panic: for a test");
+    if (how === "exit") process.exit(7);
+    for (const hoard: unknown[] = []; ; ) hoard.push(new Array(1024).fill(0.5));
   }
 
   /** Do the tables of this facility hold any object? */

@@ -35,6 +35,7 @@ export default async function jailThread(task: JailTask): Promise<void> {
 }
 
 function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
+  let running = 1;
   return {
     jail: task.jail,
     stat: (path) => ({ dev: task.dev, ino: inodeOf(path) }),
@@ -43,6 +44,12 @@ function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, 
     crashed: (pid, error) => tell({ type: "crashed", pid, root, error }),
     startThread: (pid, child, arg, inheritance) =>
       tell({ type: "thread", pid, root, child, arg, inheritance, start }),
+    begun() {
+      running++;
+    },
+    left() {
+      if (--running === 0) tell({ type: "silent", root });
+    },
   };
 }
 
@@ -91,6 +98,7 @@ async function serveCoroutines(
       void started.done.then(() => running.delete(started.done));
       return { pid: started.pid };
     },
+    ping() {},
     stop,
   };
   expose(control, endpoint(task.control));
@@ -124,11 +132,13 @@ async function startCoroutine(
   u.pid = pid;
   u.comm = start.comm || program.name;
   tell({ type: "started", pid });
-  const cx: Context = { gate, host: hostOf(task, tell, start, pid), program, args: start.args };
+  const host = hostOf(task, tell, start, pid);
+  const cx: Context = { gate, host, program, args: start.args };
   // Whoever asked has the answer before the program runs: it may never give the thread back.
   const done = setImmediate()
     .then(() => runAwaited(cx, u, "default", start.arg))
-    .then(() => tell({ type: "unwound", pid }));
+    .then(() => tell({ type: "unwound", root: pid }))
+    .then(() => host.left());
   return { pid, done };
 }
 
@@ -154,5 +164,5 @@ async function runOwn(
   const host = hostOf(task, tell, own, own.fork?.root ?? u.pid);
   const cx: Context = { gate, host, program, args: own.args };
   runBlocking(cx, u, own.fork?.child ?? "default", own.arg);
-  tell({ type: "unwound", pid: u.pid });
+  if (own.fork === undefined) tell({ type: "unwound", root: u.pid });
 }

@@ -25,12 +25,14 @@ let stopped = false;
 const control = new Control(system, gate, makeSystem, () => {
   stopped = true;
 });
+/** What was thrown in a control method; in a call it ends `serve` by itself. */
+let panic: unknown;
 
 /** A kernel and what binds it to the gate. */
 function makeSystem(config: KernelConfig): System {
   const k = makeKernel(config);
   if (boot.virtualClock) tick(k, VIRTUAL_START_MS);
-  return { k, bindings: new Bindings(k, (event) => boot.events.postMessage(event)) };
+  return { k, bindings: new Bindings(k, (event) => parentPort!.postMessage(event)) };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -51,8 +53,28 @@ function dispatch(thread: KernThread, slot: number, sysno: number): void {
   system.bindings.dispatch(thread, slot, sysno);
 }
 
+/**
+ * An exception in the kernel means that it is broken: the thread dies of it, and so the yard. comlink
+ * would tell the caller and go on.
+ */
+const deadly = new Proxy(control, {
+  get(target, name) {
+    const method: unknown = Reflect.get(target, name);
+    if (typeof method !== "function") return method;
+    return (...args: unknown[]): unknown => {
+      try {
+        return method.apply(target, args);
+      } catch (error) {
+        panic ??= error;
+        return new Promise(() => {}); // the caller is told with everybody else
+      }
+    };
+  },
+});
+
 async function serve(): Promise<void> {
   while (!stopped) {
+    if (panic !== undefined) throw panic;
     clock();
     const calls = gate.drain(dispatch);
     if (gate.takeMail()) {
@@ -64,8 +86,7 @@ async function serve(): Promise<void> {
   }
 }
 
-expose(control, endpoint(parentPort));
+expose(deadly, endpoint(parentPort));
 await serve();
 await turn(); // the answer to shutdown
-boot.events.close();
 parentPort.close();

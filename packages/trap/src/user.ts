@@ -234,11 +234,12 @@ export class UserGate {
   #resolve(slot: number): void {
     const { words } = this.page;
     const row = this.page.row(slot);
+    const resolve = this.#resolvers[slot];
+    if (resolve === undefined) return; // the stack overflowed in the middle of that call
     words[row + STATE] = IDLE;
     this.#waiting--;
-    const resolve = this.#resolvers[slot];
     this.#resolvers[slot] = undefined;
-    resolve?.(words[row + ERRNO] as Errno);
+    resolve(words[row + ERRNO] as Errno);
   }
 
   #runTimers(): boolean {
