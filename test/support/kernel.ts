@@ -2,12 +2,14 @@
 import { type Errno, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailParams } from "@jailyard/abi/jail";
 import { reasonText } from "@jailyard/abi/reason";
+
+import { leftIn } from "@jailyard/kernel/invariants";
+
 import type { JailOut } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, makeKernel, run } from "@jailyard/kernel/kernel";
 import { type Prison, prisonFind } from "@jailyard/kernel/prison";
 import { exit1, newproc, type ProcSpec } from "@jailyard/kernel/proc";
-import { structuresInUse } from "@jailyard/kernel/semundo";
 import type { Thread } from "@jailyard/kernel/thread";
 
 /** A kernel, and the results of calls that slept: by thread, in the order in which they ended. */
@@ -56,16 +58,4 @@ export function exit(k: Kernel, td: Thread, status = 0): void {
 }
 
 /** What a kernel still has: processes, jails, objects, charges. All empty is `{}`. */
-export function leftovers(k: Kernel): Record<string, number> {
-  const counts = {
-    procs: k.procs.size,
-    prisons: k.prisons.size - 1,
-    sem: k.modules.sem.loaded ? k.sem.live : 0,
-    shm: k.modules.shm.loaded ? k.shm.table.live : 0,
-    msg: k.modules.msg.loaded ? k.msg.table.live : 0,
-    undo: structuresInUse(k.commons),
-    pages: k.pages.lentBytes,
-    charges: k.racct === null || k.racct.empty ? 0 : 1,
-  };
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
-}
+export const leftovers = (k: Kernel): Record<string, number> => leftIn(k);

@@ -15,7 +15,7 @@ import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
 import { msgRepair, semRepair } from "@jailyard/kernel/repair";
 import type { SemPage } from "@jailyard/kernel/sempage";
 import { UndoVector } from "@jailyard/kernel/semundo";
-import type { Thread } from "@jailyard/kernel/thread";
+import { SLEEPING, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
 import { mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
 import { Carver } from "@jailyard/memory/page";
 import { AWAKE, KILLED } from "@jailyard/memory/sleepers";
@@ -85,8 +85,13 @@ export class Bindings {
   readonly #threads: (Attached | undefined)[] = [];
   readonly #byTid: (Binding | undefined)[] = [];
   readonly #report: (event: EndedEvent) => void;
-  /** Processes that were started from outside: their end is reported. */
-  readonly #reported = new Set<Thread>();
+  /** Processes that were started from outside: somebody asks for their end. */
+  readonly #outside = new Set<Thread>();
+  /**
+   * Forked processes that have no thread yet, and the thread with which they die: that of their
+   * parent, then the one that is started for them.
+   */
+  readonly #unstarted = new Map<Thread, number>();
   readonly counts = new Map<Prison, JailCounts>();
 
   constructor(k: Kernel, direct: boolean, report: (event: EndedEvent) => void) {
@@ -106,9 +111,12 @@ export class Bindings {
     k.stuck = (owner) => this.#repairIfDead(owner);
   }
 
-  attach(thread: KernThread, prison: Prison): void {
+  /** `adopts` is a forked process for which the thread is started. */
+  attach(thread: KernThread, prison: Prison, adopts?: Pid): void {
     this.#threads[thread.ix] = { thread, prison, slots: [] };
     this.#mappings?.attach(thread);
+    const child = adopts === undefined ? undefined : this.#k.procs.get(adopts);
+    if (child !== undefined && this.#unstarted.has(child)) this.#unstarted.set(child, thread.ix);
     if (!this.counts.has(prison)) this.counts.set(prison, { calls: 0, sleeps: 0 });
   }
 
@@ -123,6 +131,9 @@ export class Bindings {
       if (binding === undefined) continue;
       psignal(this.#k, binding.td, SIGKILL);
       if (state[binding.td.tid] === KILLED) Atomics.store(state, binding.td.tid, AWAKE);
+    }
+    for (const [child, thread] of this.#unstarted) {
+      if (thread === ix) psignal(this.#k, child, SIGKILL);
     }
     this.#threads[ix] = undefined;
     this.#mappings?.detach(attached.thread);
@@ -183,7 +194,7 @@ export class Bindings {
   /** A forked child whose thread cannot be started. */
   abandon(pid: Pid): void {
     const td = this.#k.procs.get(pid);
-    if (td !== undefined && this.#byTid[td.tid] === undefined) psignal(this.#k, td, SIGKILL);
+    if (td !== undefined && this.#unstarted.has(td)) psignal(this.#k, td, SIGKILL);
     run(this.#k);
   }
 
@@ -191,9 +202,19 @@ export class Bindings {
     const attached = this.#threads[thread.ix];
     if (attached === undefined) return;
     const binding = attached.slots[slot];
-    if (binding !== undefined) this.#call(attached, binding, sysno);
+    if (binding?.calling) this.#confused(binding);
+    else if (binding !== undefined) this.#call(attached, binding, sysno);
     else if (sysno === sys.SYS_spawn) this.#spawn(attached, slot);
     else answer(thread, slot, EDEAD, NO_REASON, undefined);
+  }
+
+  /**
+   * It calls, and its last call is not answered: its stack overflowed in the middle of that one, or
+   * it scribbles.
+   */
+  #confused({ td }: Binding): void {
+    psignal(this.#k, td, SIGKILL);
+    run(this.#k);
   }
 
   #call(attached: Attached, binding: Binding, word: number): void {
@@ -236,6 +257,7 @@ export class Bindings {
     const child = this.#k.procs.get(parent.td.td_retval as Pid)!;
     const free = slot >= 0 && slot < attached.thread.page.shape.slots && !attached.slots[slot];
     if (free) this.#bind(attached, slot, child);
+    else this.#unstarted.set(child, attached.thread.ix);
   }
 
   #bind(attached: Attached, slot: number, td: Thread): Binding {
@@ -259,7 +281,8 @@ export class Bindings {
   #spawn(attached: Attached, slot: number): void {
     const frame = attached.thread.page.frame(slot);
     const spawn = getJson(frame.u8, frame.a[0]) as Spawn;
-    const td = "adopt" in spawn ? this.#adopted(spawn.adopt) : this.#created(attached, spawn);
+    const td =
+      "adopt" in spawn ? this.#adopted(attached, spawn.adopt) : this.#created(attached, spawn);
     if (typeof td === "number") {
       answer(attached.thread, slot, td, NO_REASON, undefined);
       return;
@@ -269,16 +292,18 @@ export class Bindings {
     answer(attached.thread, slot, OK, NO_REASON, undefined);
   }
 
-  #adopted(pid: Pid): Thread | Errno {
+  #adopted({ thread }: Attached, pid: Pid): Thread | Errno {
     const td = this.#k.procs.get(pid);
-    return td !== undefined && this.#byTid[td.tid] === undefined && td.p_killed === 0 ? td : EDEAD;
+    if (td === undefined || this.#unstarted.get(td) !== thread.ix) return EDEAD;
+    this.#unstarted.delete(td);
+    return td;
   }
 
   #created(attached: Attached, spawn: Exclude<Spawn, { adopt: Pid }>): Thread | Errno {
     const { prison } = attached;
     const td = newproc(this.#k, { ...spawn, prison });
     if (td === null) return prison.pr_state === 0 ? EAGAIN : EINVAL;
-    this.#reported.add(td);
+    this.#outside.add(td);
     return td;
   }
 
@@ -317,14 +342,44 @@ export class Bindings {
 
   /** A process has ended: its slot is free for another, its thread is told. */
   #ended(td: Thread): void {
-    if (this.#reported.delete(td)) this.#report({ pid: td.p_pid, xstat: td.p_xstat });
+    this.#unstarted.delete(td);
     const binding = this.#byTid[td.tid];
     if (binding === undefined) return;
+    this.#tell(binding);
     this.#byTid[td.tid] = undefined;
     const attached = this.#threads[binding.thread.ix];
     if (attached !== undefined) attached.slots[binding.slot] = undefined;
     nudge(binding.thread, binding.slot, { killed: td.p_xstat || 1 });
     if (binding.calling && binding.tf.sysno !== sys.SYS_exit) this.#answer(binding, EDEAD);
+  }
+
+  /** Whose program may not know of it, and keeps its thread; or whom somebody asks for. */
+  #tell({ td, thread, calling, tf }: Binding): void {
+    const outside = this.#outside.delete(td);
+    const killed = !(calling && tf.sysno === sys.SYS_exit);
+    if (!(outside || killed || !thread.awaits)) return;
+    this.#report({ pid: td.p_pid, xstat: td.p_xstat, thread: thread.ix, outside });
+  }
+
+  /** What does not hold between processes and threads, a line each. */
+  broken(): string[] {
+    const broken: string[] = [];
+    const bound = this.#threads.flatMap((attached) => attached?.slots ?? []);
+    const alive = new Set([...this.#k.procs.values()].filter((td) => td.p_state !== ZOMBIE));
+    const live = bound.filter((binding) => binding !== undefined);
+    for (const { td, thread, slot, calling } of live) {
+      const what = `process ${td.p_pid} in slot ${slot} of thread ${thread.ix}`;
+      if (!alive.delete(td)) broken.push(`${what} has ended, or has two slots`);
+      if (this.#byTid[td.tid]?.slot !== slot) broken.push(`${what} is bound elsewhere`);
+      if (td.p_state === SLEEPING && !calling) broken.push(`${what} sleeps in no call`);
+    }
+    for (const td of alive) {
+      if (!this.#unstarted.has(td)) broken.push(`process ${td.p_pid} has no thread`);
+    }
+    for (const td of this.#outside) {
+      if (td.p_state === ZOMBIE) broken.push(`the end of process ${td.p_pid} was not told`);
+    }
+    return broken;
   }
 
   /** End every process; one that sleeps leaves its queue first, as by kill(2). For shutdown. */

@@ -132,7 +132,7 @@ export class Mappings {
     holders.delete(thread);
     if (holders.size > 0) return;
     this.#holders.delete(page);
-    if (this.#retired.delete(page)) this.#k.pages.give(page.buffer);
+    if (this.#retired.delete(page)) this.#k.pages.keep(page.buffer);
   }
 
   /** Kernel hook `retired`: true if some thread has the page, which is kept until none does. */
@@ -141,6 +141,7 @@ export class Mappings {
     const holders = this.#holders.get(page);
     if (holders === undefined) return false;
     this.#retired.add(page);
+    this.#k.pages.drop(page.buffer);
     for (const thread of holders) {
       const maps = this.of(thread);
       for (const object of maps.objects) {

@@ -17,6 +17,7 @@ import {
   shmInfo,
 } from "@jailyard/abi/limits";
 import { FACILITIES, type Facility, type Jid, type Pid } from "@jailyard/abi/types";
+import type { Stuck } from "@jailyard/memory/mutex";
 import { Carver } from "@jailyard/memory/page";
 import { PagePool } from "@jailyard/memory/pool";
 import { KERNEL } from "@jailyard/memory/sleepers";

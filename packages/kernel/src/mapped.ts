@@ -442,7 +442,7 @@ export class MappedProcess implements Caller {
     const asleep = this.asleep!;
     if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
     probe("woken");
-    site.self = this.tid;
+    site.enter(this.tid);
     lock(site, asleep);
     const how = awaken(site, this.tid);
     this.td_interrupted = how === INTERRUPTED;

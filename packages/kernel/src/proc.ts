@@ -6,7 +6,7 @@
  */
 import { EAGAIN, ECHILD, EINVAL, EPERM, type Errno, ESLEEP, ESRCH, OK } from "@jailyard/abi/errno";
 import { COM, PROC } from "@jailyard/abi/reason";
-import { ignoredByDefault, NSIG, SIGKILL, sigmask } from "@jailyard/abi/signal";
+import { ignoredByDefault, NSIG, SIGCHLD, SIGKILL, sigmask } from "@jailyard/abi/signal";
 import type { Pid } from "@jailyard/abi/types";
 import { KILLED } from "@jailyard/memory/sleepers";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
@@ -145,7 +145,8 @@ export function exec(k: Kernel, td: Thread, comm: string): Errno {
 
 /**
  * The end of a process, from whatever cause: undo first, then shared memory, then the parent is
- * told. The process does not sleep. `xstat` as wait4 gives it. [SEM-73] [SHM-36]
+ * told, by SIGCHLD and wakeup. The process does not sleep. `xstat` as wait4 gives it. [SEM-73]
+ * [SHM-36]
  */
 export function exit1(k: Kernel, td: Thread, xstat: number): void {
   if (td.p_state === ZOMBIE || td.p_state === REAPED) return;
@@ -158,9 +159,14 @@ export function exit1(k: Kernel, td: Thread, xstat: number): void {
   td.p_children.clear();
   k.hooks.ended(td);
   prisonUnuse(k, td.p_ucred.cr_prison); // its credential stays until it is reaped [JAIL-51]
-  const parent = td.p_pptr;
-  if (parent === null) reap(k, td);
-  else if (parent.p_state === SLEEPING && parent.td_resume === waitResume) unsleep(k, parent);
+  if (td.p_pptr === null) reap(k, td);
+  else tellParent(k, td.p_pptr);
+}
+
+/** The signal comes before the wakeup: a wait4 whose SIGCHLD is caught ends with EINTR. */
+function tellParent(k: Kernel, parent: Thread): void {
+  psignal(k, parent, SIGCHLD);
+  if (parent.p_state === SLEEPING && parent.td_resume === waitResume) unsleep(k, parent);
 }
 
 function abandon(k: Kernel, child: Thread): void {

@@ -44,8 +44,6 @@ export interface GateBoot {
   readonly shape: GateShape;
   /** Index of the thread at the gate. */
   readonly thread: number;
-  /** What all threads share beside the bell; the host knows its shape. */
-  readonly commons: unknown;
   /** Where the large parts of answers come. */
   readonly port: MessagePort;
 }
@@ -304,11 +302,12 @@ export class UserGate {
   #resolve(slot: number): void {
     const { words } = this.page;
     const row = this.page.row(slot);
+    const resolve = this.#resolvers[slot];
+    if (resolve === undefined) return; // the stack overflowed in the middle of that call
     words[row + STATE] = IDLE;
     this.#waiting--;
-    const resolve = this.#resolvers[slot];
     this.#resolvers[slot] = undefined;
-    resolve?.(words[row + ERRNO] as Errno);
+    resolve(words[row + ERRNO] as Errno);
   }
 
   #runTimers(): boolean {
