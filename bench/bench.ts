@@ -55,6 +55,11 @@ export async function benchYard(
   return yard;
 }
 
+/** How many of something: a few if the run is but to see that it runs. */
+export const sized = ({ quick }: BenchContext, count: number): number =>
+  quick ? Math.min(count, QUICK_MAX) : count;
+const QUICK_MAX = 2;
+
 /** The yard of the run, and one with placement `central` beside it if that is another. */
 export function variants({ variant }: BenchContext): ["ours" | "central", Variant][] {
   const central: Variant = { ...variant, placement: CENTRAL };

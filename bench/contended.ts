@@ -9,6 +9,7 @@ import {
   type Contenders,
   raceFor,
   resultsOf,
+  sized,
   type Variant,
   variants,
   WAKES,
@@ -75,8 +76,9 @@ function onHost({ native }: BenchContext, stack: AsyncDisposableStack, jails: nu
   return { native: contender };
 }
 
-async function measure(cx: BenchContext, jails: number, wake?: string): Promise<Result[]> {
+async function measure(cx: BenchContext, wanted: number, wake?: string): Promise<Result[]> {
   await using stack = new AsyncDisposableStack();
+  const jails = sized(cx, wanted);
   const contenders = onHost(cx, stack, jails);
   if (wake !== undefined) contenders.ours = await inJails(stack, jails, { ...cx.variant, wake });
   else {
@@ -85,7 +87,7 @@ async function measure(cx: BenchContext, jails: number, wake?: string): Promise<
     }
   }
   const samples = await raceFor(cx, contenders);
-  const ids = idsOf(jails, wake);
+  const ids = idsOf(wanted, wake);
   return samples.flatMap((measured, m) => resultsOf(ids[m], MEASURES[m][1], measured));
 }
 

@@ -4,9 +4,9 @@
  * nothing.
  */
 import type { Yard } from "@jailyard/host/yard";
-import { type Bench, type BenchContext, benchYard, raceFor, resultsOf } from "./bench.ts";
+import { type Bench, type BenchContext, benchYard, raceFor, resultsOf, sized } from "./bench.ts";
 import { type Part, type ProgramName, privateJail, startPlayers } from "./players.ts";
-import type { Contender } from "./race.ts";
+import { type Contender, goOn } from "./race.ts";
 import type { Result } from "./result.ts";
 import { callsPerSecond, firstValues } from "./rounds.ts";
 import { startThreads } from "./threads.ts";
@@ -46,14 +46,14 @@ async function oneCall(cx: BenchContext, id: string, program: ProgramName): Prom
 const SHAPES = [1, 8, 64, 512].flatMap((jails) => [1, 8].map((procs) => [jails, procs] as const));
 /** As many callers as comlink is asked to bear: it takes a thread for each. */
 const COMLINK_MAX = 8;
-const QUICK_MAX = 8;
 
 async function throughput(cx: BenchContext, jails: number, procs: number): Promise<Result[]> {
   await using stack = new AsyncDisposableStack();
   const yard = await benchYard(stack, cx.variant);
   const parts: Part[] = [];
-  for (let j = 1; j <= (cx.quick ? Math.min(jails, QUICK_MAX) : jails); j++) {
-    if (j % 64 === 0) cx.say(`${j} jails`);
+  for (let j = 1; j <= sized(cx, jails); j++) {
+    goOn(cx.plan);
+    cx.say(`${j} jails`);
     const part: Part = {
       jail: await privateJail(yard, `jail${j}`),
       program: "gate",
@@ -69,7 +69,7 @@ async function throughput(cx: BenchContext, jails: number, procs: number): Promi
     contenders.comlink = await startThreads(stack, {
       way: "comlink",
       judge: callsPerSecond,
-      callers: jails,
+      callers: sized(cx, jails),
       lanes: procs,
     });
   }

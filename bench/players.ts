@@ -15,6 +15,7 @@ export type ProgramName =
   | "echoawaited"
   | "gate"
   | "maker"
+  | "nothing"
   | "sleeper";
 
 export const fileOf = (name: ProgramName): URL => new URL(`./programs/${name}.ts`, import.meta.url);

@@ -22,6 +22,11 @@ export interface Plan {
 /** Samples by contender, then by measure, then by round. */
 export type Raced<Name extends string> = Readonly<Record<Name, readonly number[][]>>;
 
+/** @throws Interrupted if the run is to stop */
+export function goOn({ signal }: Pick<Plan, "signal">): void {
+  if (signal?.aborted) throw new Interrupted();
+}
+
 /** Every contender in every round, each time another first. */
 export async function race<Name extends string>(
   plan: Plan,
@@ -34,7 +39,7 @@ export async function race<Name extends string>(
   }));
   for (let r = 0; r < plan.warmUp + plan.rounds; r++) {
     for (let i = 0; i < lanes.length; i++) {
-      if (plan.signal?.aborted) throw new Interrupted();
+      goOn(plan);
       const { contender, samples } = lanes[(r + i) % lanes.length];
       const measures = await contender.round(plan.roundMs);
       if (r < plan.warmUp) continue;

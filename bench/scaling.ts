@@ -4,21 +4,17 @@
  */
 import type { Jail } from "@jailyard/host/jail";
 import type { Yard } from "@jailyard/host/yard";
-import { type Bench, type BenchContext, benchYard, raceFor, type Variant } from "./bench.ts";
+import { type Bench, type BenchContext, benchYard, raceFor, sized, type Variant } from "./bench.ts";
 import { LineProgram } from "./native.ts";
 import { fileOf, privateJail, startPlayers } from "./players.ts";
 import type { SleeperArg } from "./programs/sleeper.ts";
-import { type Contender, race } from "./race.ts";
+import { type Contender, goOn, race } from "./race.ts";
 import { type Result, result } from "./result.ts";
 
 const SIZES = [10, 100, 1000];
 const KEYS = [1, 10, 100, 1000, 10_000];
-const QUICK_MAX = 12;
 /** What callsIn() gives, by the name of its ids. */
 const CALLS = ["call", "gate_call"];
-
-const sizeOf = (cx: BenchContext, size: number): number =>
-  cx.quick ? Math.min(size, QUICK_MAX) : size;
 
 /** A semop, and a call that always goes through the gate, by processes that own their threads. */
 export async function callsIn(stack: AsyncDisposableStack, jail: Jail): Promise<Contender> {
@@ -58,8 +54,9 @@ async function atJails(cx: BenchContext): Promise<Result[]> {
   const one = startOneJail(stack, cx.variant);
   const results: Result[] = [];
   for (const size of SIZES) {
-    for (let j = yard.jails.size + 1; j <= sizeOf(cx, size); j++) {
-      if (j % 10 === 0) cx.say(`${j} jails`);
+    for (let j = yard.jails.size + 1; j <= sized(cx, size); j++) {
+      goOn(cx.plan);
+      cx.say(`${j} jails`);
       await privateJail(yard, `jail${j}`);
     }
     results.push(...(await ratios(cx, calls, one, `${size}_jails`)));
@@ -86,7 +83,7 @@ async function atSleepers(cx: BenchContext): Promise<Result[]> {
   const results: Result[] = [];
   let asleep = 0;
   for (const size of SIZES) {
-    const wanted = sizeOf(cx, size);
+    const wanted = sized(cx, size);
     if (wanted > asleep) await fallAsleep(yard, sleeping, wanted - asleep);
     asleep = wanted;
     results.push(...(await ratios(cx, calls, one, `${size}_sleepers`)));
@@ -101,7 +98,7 @@ async function keyLookup(cx: BenchContext): Promise<Result[]> {
   for (const keys of KEYS) {
     cx.say(`${keys} sets`);
     const jail = await privateJail(await benchYard(stack, cx.variant), "jail1");
-    const arg = { work: "lookup", keys: cx.quick ? Math.min(keys, 200) : keys };
+    const arg = { work: "lookup", keys: sized(cx, keys) };
     contenders[keys] = await startPlayers(stack, [{ jail, program: "blocking", arg }]);
   }
   const raced = await race(cx.plan, contenders);

@@ -3,8 +3,10 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
+import type { Yard } from "@jailyard/host/yard";
 import { type Bench, type BenchContext, benchYard } from "./bench.ts";
-import { privateJail } from "./players.ts";
+import { fileOf, privateJail } from "./players.ts";
+import { goOn } from "./race.ts";
 import { type Result, result } from "./result.ts";
 
 /** For each of them: start, resident memory, end. */
@@ -40,13 +42,20 @@ async function measured(
   };
 }
 
-/** Jails with name spaces of their own, each a thread that awaits programs, in a fresh yard. */
+/** A jail with name spaces of its own, which is up once it has run a program. */
+async function startJail(yard: Yard, name: string): Promise<void> {
+  const jail = await privateJail(yard, name);
+  const process = await jail.spawn({ module: fileOf("nothing") });
+  await process.exited;
+}
+
+/** Jails of a fresh yard. */
 export async function measureScale(jails: number): Promise<Scale> {
   await using stack = new AsyncDisposableStack();
   const yard = await benchYard(stack, {});
   return await measured(
     jails,
-    (i) => privateJail(yard, `jail${i + 1}`),
+    (i) => startJail(yard, `jail${i + 1}`),
     () => yard.shutdown(),
   );
 }
@@ -80,13 +89,13 @@ const IDS = {
 } as const;
 
 const FULL = { jails: 200, samples: 5 };
-const QUICK = { jails: 3, samples: 1 };
+const QUICK = { jails: 2, samples: 1 };
 
 async function measure(cx: BenchContext): Promise<Result[]> {
   const { jails, samples } = cx.quick ? QUICK : FULL;
   const all: { ours: Scale; limit: Scale }[] = [];
   for (let i = 0; i < samples; i++) {
-    cx.plan.signal?.throwIfAborted();
+    goOn(cx.plan);
     cx.say(`${i + 1} of ${samples}`);
     all.push({ ours: await sample("jails", jails), limit: await sample("threads", jails) });
   }
