@@ -10,6 +10,13 @@ type YardConfig = host.YardConfig;
 /** Where calls can run, and who wakes sleepers how: what this version of the yard can do. */
 export const PLACEMENTS: readonly string[] = host.PLACEMENTS;
 export const WAKES: readonly string[] = (host as { WAKES?: readonly string[] }).WAKES ?? ["herd"];
+export const CENTRAL = "central";
+
+/** What a yard does unless it is told otherwise. */
+export const DEFAULTS: Variant = {
+  placement: PLACEMENTS.includes("direct") ? "direct" : CENTRAL,
+  wake: "herd",
+};
 
 /** Settings of a yard that a run measures. */
 export interface Variant {
@@ -25,6 +32,8 @@ export interface BenchContext {
   readonly variant: Variant;
   /** What it does now, for a person who waits. */
   readonly say: (text: string) => void;
+  /** Why something was left out, in a sentence. */
+  readonly note: (text: string) => void;
 }
 
 export interface Bench {
@@ -33,23 +42,13 @@ export interface Bench {
   run(cx: BenchContext): Promise<readonly Result[]>;
 }
 
-export const CENTRAL = "central";
-
-/** Limits of the yards: none of them is what is measured. */
-const LIMITS = {
-  "kern.ipc.semmni": 20_000,
-  "kern.ipc.semmns": 40_000,
-  "kern.ipc.semmnu": 10_000,
-  "kern.ipc.msgmnb": 16_384,
-};
-
 /** A yard that goes down with `stack`. */
 export async function benchYard(
   stack: AsyncDisposableStack,
   variant: Partial<Variant>,
   config: YardConfig = {},
 ): Promise<Yard> {
-  const asked = { log: "error", maxproc: 20_000, limits: LIMITS, ...config, ...variant };
+  const asked = { log: "error", maxproc: 20_000, ...config, ...variant };
   const yard = await host.boot(asked as YardConfig); // which may not know all placements and policies
   stack.defer(() => yard.shutdown());
   return yard;

@@ -7,6 +7,7 @@ import {
   type BenchContext,
   benchYard,
   type Contenders,
+  DEFAULTS,
   raceFor,
   resultsOf,
   sized,
@@ -95,6 +96,9 @@ const idsOf = (jails: number, wake?: string): string[] =>
   MEASURES.map(([suffix]) => `contended_${jails}${wake === undefined ? "" : `_${wake}`}${suffix}`);
 
 /** The policy of the run under the plain names, the others under theirs. */
-export const CONTENDED_BENCHES: readonly Bench[] = [undefined, ...WAKES.slice(1)].flatMap((wake) =>
+export const CONTENDED_BENCHES: readonly Bench[] = [
+  undefined,
+  ...WAKES.filter((wake) => wake !== DEFAULTS.wake),
+].flatMap((wake) =>
   JAILS.map((jails): Bench => ({ ids: idsOf(jails, wake), run: (cx) => measure(cx, jails, wake) })),
 );

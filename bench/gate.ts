@@ -4,9 +4,16 @@
  * nothing.
  */
 import type { Yard } from "@jailyard/host/yard";
-import { type Bench, type BenchContext, benchYard, raceFor, resultsOf, sized } from "./bench.ts";
-import { type Part, type ProgramName, privateJail, startPlayers } from "./players.ts";
-import { type Contender, goOn } from "./race.ts";
+import {
+  type Bench,
+  type BenchContext,
+  benchYard,
+  type Contenders,
+  raceFor,
+  resultsOf,
+  sized,
+} from "./bench.ts";
+import { growTo, type Part, type ProgramName, privateJail, startPlayers } from "./players.ts";
 import type { Result } from "./result.ts";
 import { callsPerSecond, firstValues } from "./rounds.ts";
 import { startThreads } from "./threads.ts";
@@ -26,10 +33,7 @@ async function oneCall(cx: BenchContext, id: string, program: ProgramName): Prom
   await using stack = new AsyncDisposableStack();
   const yard = await benchYard(stack, cx.variant);
   const part: Part = { jail: await privateJail(yard, "jail1"), program, arg: { each: true } };
-  const contenders = { ours: await startPlayers(stack, [part], QUANTILES) } as Record<
-    string,
-    Contender
-  >;
+  const contenders: Contenders = { ours: await startPlayers(stack, [part], QUANTILES) };
   for (const way of ["postMessage", "comlink", "synckit"] as const) {
     contenders[way] = await startThreads(stack, { way, judge: QUANTILES });
   }
@@ -49,22 +53,14 @@ const COMLINK_MAX = 8;
 
 async function throughput(cx: BenchContext, jails: number, procs: number): Promise<Result[]> {
   await using stack = new AsyncDisposableStack();
+  const id = `gate_throughput_${jails}x${procs}`;
   const yard = await benchYard(stack, cx.variant);
+  if (!(await growTo(cx, yard, sized(cx, jails), id))) return [];
   const parts: Part[] = [];
-  for (let j = 1; j <= sized(cx, jails); j++) {
-    goOn(cx.plan);
-    cx.say(`${j} jails`);
-    const part: Part = {
-      jail: await privateJail(yard, `jail${j}`),
-      program: "gate",
-      arg: { each: false },
-    };
-    for (let i = 0; i < procs; i++) parts.push(part);
+  for (const jail of yard.jails.values()) {
+    for (let i = 0; i < procs; i++) parts.push({ jail, program: "gate", arg: { each: false } });
   }
-  const contenders = { ours: await startPlayers(stack, parts, callsPerSecond) } as Record<
-    string,
-    Contender
-  >;
+  const contenders: Contenders = { ours: await startPlayers(stack, parts, callsPerSecond) };
   if (jails <= COMLINK_MAX) {
     contenders.comlink = await startThreads(stack, {
       way: "comlink",
@@ -75,7 +71,7 @@ async function throughput(cx: BenchContext, jails: number, procs: number): Promi
   }
   return await called(yard, async () => {
     const [rate] = await raceFor(cx, contenders);
-    return resultsOf(`gate_throughput_${jails}x${procs}`, "calls/s", rate);
+    return resultsOf(id, "calls/s", rate);
   });
 }
 

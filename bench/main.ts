@@ -6,7 +6,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeJson } from "../packages/cli/src/record.ts";
 import { AbsentError, UsageError } from "../packages/cli/src/usage.ts";
-import { type Bench, type BenchContext, PLACEMENTS, type Variant, WAKES } from "./bench.ts";
+import {
+  type Bench,
+  type BenchContext,
+  DEFAULTS,
+  PLACEMENTS,
+  type Variant,
+  WAKES,
+} from "./bench.ts";
 import { CALL_BENCHES } from "./calls.ts";
 import { CONTENDED_BENCHES } from "./contended.ts";
 import { GATE_BENCHES } from "./gate.ts";
@@ -41,7 +48,7 @@ export interface BenchOptions {
   readonly signal: AbortSignal;
 }
 
-/** The last of PLACEMENTS is the yard's default, the first of WAKES too. @throws UsageError */
+/** @throws UsageError */
 function variantOf({ placement, wake }: BenchOptions): Variant {
   const pick = (option: string, asked: string | undefined, known: readonly string[]): void => {
     if (asked === undefined || known.includes(asked)) return;
@@ -49,7 +56,7 @@ function variantOf({ placement, wake }: BenchOptions): Variant {
   };
   pick("--placement", placement, PLACEMENTS);
   pick("--wake", wake, WAKES);
-  return { placement: placement ?? PLACEMENTS.at(-1)!, wake: wake ?? WAKES[0] };
+  return { placement: placement ?? DEFAULTS.placement, wake: wake ?? DEFAULTS.wake };
 }
 
 const FULL = { rounds: 15, warmUp: 2, roundMs: 120 };
@@ -65,11 +72,14 @@ export async function bench(options: BenchOptions, print: (line: string) => void
   const native = new Native();
   try {
     const plan = { ...(options.quick ? QUICK : FULL), signal: options.signal };
-    const cx: BenchContext = { plan, native, quick: options.quick, variant, say };
+    const notes: string[] = [];
+    const note = (text: string): void => void notes.push(text);
+    const cx: BenchContext = { plan, native, quick: options.quick, variant, say, note };
     const run = await runBenches(cx, wanted(BENCHES, options.only));
     say("");
     print(`${markdown(run.results)}\n\n${provenance(run)}`);
-    if (native.missing !== "") print(`The column native is empty: ${native.missing}.`);
+    if (native.missing !== "") note(`The column native is empty: ${native.missing}.`);
+    for (const text of notes) print(text);
     write(run, options, print);
   } finally {
     native.remove();

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import type { Jail } from "@jailyard/host/jail";
 import type { ProcessHandle } from "@jailyard/host/processhandle";
 import type { Yard } from "@jailyard/host/yard";
+import type { BenchContext } from "./bench.ts";
 import type { MakerArg } from "./programs/maker.ts";
+import { goOn } from "./race.ts";
 import { firstValues, type Judge, Rounds } from "./rounds.ts";
 
 export type ProgramName =
@@ -50,6 +52,31 @@ export async function startPlayers(
 async function endedEarly(process: ProcessHandle): Promise<never> {
   const { error, signal } = await process.exited;
   throw error ?? new Error(`process ${process.pid} ended in a round, by signal ${signal}`);
+}
+
+/** Memory that a bench leaves to others, in bytes. */
+const RESERVE = 2 * 2 ** 30;
+
+/**
+ * Make private jails, `jail1` and so on, until there are `count`.
+ * @returns false, with a note for `ids`, if the machine has not the memory for them
+ */
+export async function growTo(
+  cx: BenchContext,
+  yard: Yard,
+  count: number,
+  ids: string,
+): Promise<boolean> {
+  for (let j = yard.jails.size + 1; j <= count; j++) {
+    goOn(cx.plan);
+    cx.say(`${j} jails`);
+    if (process.availableMemory() < RESERVE) {
+      cx.note(`${ids}: left out, for memory runs short at ${j - 1} of ${count} jails.`);
+      return false;
+    }
+    await privateJail(yard, `jail${j}`);
+  }
+  return true;
 }
 
 /** Semaphore sets of the host, which jails that share its name space use by id. */

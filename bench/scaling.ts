@@ -6,13 +6,15 @@ import type { Jail } from "@jailyard/host/jail";
 import type { Yard } from "@jailyard/host/yard";
 import { type Bench, type BenchContext, benchYard, raceFor, sized, type Variant } from "./bench.ts";
 import { LineProgram } from "./native.ts";
-import { fileOf, privateJail, startPlayers } from "./players.ts";
+import { fileOf, growTo, privateJail, startPlayers } from "./players.ts";
 import type { SleeperArg } from "./programs/sleeper.ts";
-import { type Contender, goOn, race } from "./race.ts";
+import { type Contender, race } from "./race.ts";
 import { type Result, result } from "./result.ts";
 
 const SIZES = [10, 100, 1000];
 const KEYS = [1, 10, 100, 1000, 10_000];
+/** Only here: a slot of the gate has room for the largest vector that the limits let through. */
+const LIMITS = { "kern.ipc.semmni": 10_000, "kern.ipc.semmns": 10_000 };
 /** What callsIn() gives, by the name of its ids. */
 const CALLS = ["call", "gate_call"];
 
@@ -50,15 +52,13 @@ async function ratios(
 async function atJails(cx: BenchContext): Promise<Result[]> {
   await using stack = new AsyncDisposableStack();
   const yard = await benchYard(stack, cx.variant);
-  const calls = await callsIn(stack, await privateJail(yard, "jail1"));
+  await growTo(cx, yard, 1, "");
+  const calls = await callsIn(stack, yard.jails.get("jail1")!);
   const one = startOneJail(stack, cx.variant);
   const results: Result[] = [];
   for (const size of SIZES) {
-    for (let j = yard.jails.size + 1; j <= sized(cx, size); j++) {
-      goOn(cx.plan);
-      cx.say(`${j} jails`);
-      await privateJail(yard, `jail${j}`);
-    }
+    const ids = CALLS.map((call) => `${call}_at_${size}_jails`).join(", ");
+    if (!(await growTo(cx, yard, sized(cx, size), ids))) break;
     results.push(...(await ratios(cx, calls, one, `${size}_jails`)));
   }
   return results;
@@ -97,7 +97,7 @@ async function keyLookup(cx: BenchContext): Promise<Result[]> {
   const contenders: Record<string, Contender> = {};
   for (const keys of KEYS) {
     cx.say(`${keys} sets`);
-    const jail = await privateJail(await benchYard(stack, cx.variant), "jail1");
+    const jail = await privateJail(await benchYard(stack, cx.variant, { limits: LIMITS }), "jail1");
     const arg = { work: "lookup", keys: sized(cx, keys) };
     contenders[keys] = await startPlayers(stack, [{ jail, program: "blocking", arg }]);
   }
