@@ -139,6 +139,12 @@ describe("the command line", () => {
     expect((await runHere(place, ["bench", "--list"])).out).toBe(`${IDS.join("\n")}\n`);
   });
 
+  test("--help has examples", async () => {
+    const { status, out } = await runHere(place, ["bench", "--help"]);
+    expect(status).toBe(0);
+    expect(out).toContain("$ jailyard bench --only semop_uncontended,gate_call");
+  });
+
   test.each([
     [["--only", "semop,gate_call"], /--only semop: there is no such id; --list shows all/],
     [["--placement", "orbit"], /--placement orbit: this version has .*central/],
