@@ -15,7 +15,7 @@ import { type KernelConfig, makeCommons } from "@jailyard/kernel/kernel";
 import type { SiteBoot } from "@jailyard/kernel/mapped";
 import type { ModelName } from "@jailyard/kernel/model";
 import { UndoVector } from "@jailyard/kernel/semundo";
-import type { Locking, Wake } from "@jailyard/kernel/site";
+import { LOCKINGS, type Locking, WAKES, type Wake } from "@jailyard/kernel/site";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
@@ -28,7 +28,7 @@ import { Lifeline } from "./lifeline.ts";
 import { type Logger, type LogLevel, makeLog } from "./log.ts";
 import { YardError } from "./yarderror.ts";
 
-export { YardError };
+export { LOCKINGS, type Locking, WAKES, type Wake, YardError };
 
 export const PLACEMENTS = ["direct", "central"] as const;
 export type Placement = (typeof PLACEMENTS)[number];

@@ -6,6 +6,8 @@ import { boot, type Yard, type YardConfig } from "@jailyard/host/yard";
 /** What a scenario needs of whoever runs it. */
 export interface Context {
   readonly log: LogLevel;
+  /** Where calls run, who is woken, what a lock covers; the yard's own if absent. */
+  readonly manner?: Pick<YardConfig, "placement" | "wake" | "locks">;
   /** Stop, clean up, and throw Interrupted. */
   readonly signal?: AbortSignal;
   /** A yard is up; null: it goes down. */
@@ -24,7 +26,7 @@ export async function inYard<T>(
   work: (yard: Yard) => Promise<T>,
 ): Promise<T> {
   if (cx.signal?.aborted) throw new Interrupted();
-  const yard = await boot({ ...config, log: cx.log });
+  const yard = await boot({ ...cx.manner, ...config, log: cx.log });
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   const interrupt = (): void => reject(new Interrupted());
   cx.signal?.addEventListener("abort", interrupt);
