@@ -123,11 +123,10 @@ export class KernelGate {
       spinWhile(bell, BELL_SUMMARY, 0, SPIN_STEP);
     }
     this.sleeps++;
-    this.#spin.fallAsleep();
     Atomics.store(bell, BELL_ASLEEP, 1);
     if (!this.#hasWork()) Atomics.wait(bell, BELL_ASLEEP, 1, ms);
     Atomics.store(bell, BELL_ASLEEP, 0);
-    this.#spin.awake();
+    this.#spin.slept();
   }
 
   #hasWork(): boolean {

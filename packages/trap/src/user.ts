@@ -158,11 +158,10 @@ export class UserGate {
   #block(slot: number, at: number): void {
     const { words } = this.page;
     const waiter = this.page.row(slot) + WAITER;
-    this.#spin.fallAsleep();
     Atomics.store(words, waiter, 1);
     while (Atomics.load(words, at) !== RETURNED) Atomics.wait(words, at, CALLED);
     Atomics.store(words, waiter, 0);
-    this.#spin.awake();
+    this.#spin.slept();
   }
 
   /** The same for a coroutine. The promise is never rejected. */
@@ -255,9 +254,8 @@ export class UserGate {
     }
     const before = Atomics.compareExchange(state, tid, ASLEEP, DEEP);
     if (before !== ASLEEP && before !== DEEP) return true;
-    this.#spin.fallAsleep();
     const woken = Atomics.wait(state, tid, DEEP, ms);
-    this.#spin.awake();
+    this.#spin.slept();
     return woken !== "timed-out";
   }
 
@@ -346,7 +344,6 @@ export class UserGate {
     const pending = loopWork();
     if (!answers.empty || sleepers.hasLook(home) || pending === "turn") return this.#rung();
     const ms = this.#untilTimer();
-    this.#spin.fallAsleep();
     const deaf = this.#listens || pending === "events" ? 0 : Math.min(ms, DEAF_MS);
     if (deaf > 0 && sleepers.wait(home, seen, deaf)) return this.#awake();
     const rung = sleepers.waitAsync(home, seen, ms - deaf);
@@ -357,7 +354,7 @@ export class UserGate {
   /** A ring that brings no answer is for mail, which takes turns of the event loop to come. */
   #awake(): void {
     this.#listens = this.page.answers.empty && !this.#sleepers.hasLook(this.#home);
-    this.#spin.awake();
+    this.#spin.slept();
     this.#rung();
   }
 
