@@ -12,11 +12,11 @@ import { EDEAD, EGATE, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { IPC_R, IPC_W, ipcidToIx } from "@jailyard/abi/ipc";
 import { type Msgbuf, msqidDs } from "@jailyard/abi/msg";
 import { MSG, NO_REASON, type Reason } from "@jailyard/abi/reason";
-import { type Sembuf, type Sembufs, sembufs, semidDs } from "@jailyard/abi/sem";
+import { SEM_UNDO, type Sembuf, type Sembufs, sembufs, semidDs } from "@jailyard/abi/sem";
 import type { Pid } from "@jailyard/abi/types";
 import type { Stuck } from "@jailyard/memory/mutex";
 import { INTERRUPTED, KERNEL, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
-import { C_DRAIN, C_SEMAEM, C_SEMVMX, C_TIME, type Commons } from "./commons.ts";
+import { C_DRAIN, C_TIME, type Commons } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import { type MsgPage, msgPage } from "./msgpage.ts";
@@ -36,7 +36,7 @@ import { probe } from "./probe.ts";
 import { mostSops, type SemPage, SMALL_SOPS, semPage } from "./sempage.ts";
 import { semGet, semStat } from "./semread.ts";
 import type { UndoVector } from "./semundo.ts";
-import { keepSops, semcheck, semGone, semopLocked, semopWoken } from "./semvec.ts";
+import { keepSops, semcheck, semGone, semopLocked, semopOne, semopWoken } from "./semvec.ts";
 import {
   type Caller,
   lockPage,
@@ -95,7 +95,6 @@ export interface SiteBoot {
 export class MappedSite implements Site {
   readonly commons: Commons;
   readonly boot: SiteBoot;
-  readonly seminfo: Site["seminfo"];
   readonly msginfo: Site["msginfo"];
   readonly handoff: boolean;
   readonly globalLocks: boolean;
@@ -122,7 +121,6 @@ export class MappedSite implements Site {
     { self, home, head }: { self: number; home: number; head: Head },
     ringKernel: () => void,
   ) {
-    const { words } = commons;
     this.self = self;
     this.#head = head;
     this.#drops = head.words[head.drops];
@@ -133,15 +131,6 @@ export class MappedSite implements Site {
     this.globalLocks = boot.globalLocks;
     this.home = home;
     this.#ringKernel = ringKernel;
-    this.seminfo = {
-      get semvmx() {
-        return words[C_SEMVMX];
-      },
-      get semaem() {
-        return words[C_SEMAEM];
-      },
-      semume: boot.semume,
-    };
     this.msginfo = { msgssz: boot.msgssz };
     this.sops = sembufs(mostSops(boot.semopm));
     this.text = new Uint8Array(boot.msgmnb);
@@ -333,22 +322,30 @@ export class MappedProcess implements Caller {
     const mapped = this.ready() ? site.sem(semid) : null;
     if (mapped === null) return EGATE;
     const { page } = mapped;
-    copyIn(sops, site.sops);
     site.enter(this.tid);
     probe("before lock");
     lockPage(site, page);
     probe("locked");
     let error: Errno = EGATE;
-    if (this.#may(page)) {
-      error = semcheck(this, page, site.sops);
-      if (error === OK) error = semopLocked(site, this, page, site.sops);
-    }
+    if (this.#may(page)) error = this.#semopLocked(page, sops);
     unlockPage(page);
     probe("unlocked");
     site.count();
     return error === ESLEEP
       ? this.#sleep({ call: "semop", page, sops: keepSops(site.sops) })
       : error;
+  }
+
+  #semopLocked(page: SemPage, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
+    if (sops.length === 1) {
+      const sop = sops[0];
+      const undo = sop[2] !== undefined && (sop[2] & SEM_UNDO) !== 0;
+      if (isShort(sop) && semopOne(site, this, page, sop[0], sop[1], undo)) return OK;
+    }
+    copyIn(sops, site.sops);
+    const error = semcheck(this, page, site.sops);
+    return error === OK ? semopLocked(site, this, page, site.sops) : error;
   }
 
   #sleep(asleep: Asleep): Errno {
@@ -521,6 +518,10 @@ export class MappedProcess implements Caller {
     unlock(site, asleep);
   }
 }
+
+/** Are number and operation what C would have in an unsigned short and a short? */
+const isShort = (sop: Sembuf): boolean =>
+  (sop[0] & 0xffff) === sop[0] && (sop[1] << 16) >> 16 === sop[1];
 
 function copyIn(sops: readonly Sembuf[], out: Sembufs): void {
   out.count = sops.length;

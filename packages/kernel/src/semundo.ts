@@ -14,7 +14,7 @@
 import { EINVAL, ENOSPC, ERANGE, type Errno, OK } from "@jailyard/abi/errno";
 import { SEM } from "@jailyard/abi/reason";
 import { bytesOf, type Carver, type Columns } from "@jailyard/memory/page";
-import type { Commons } from "./commons.ts";
+import { C_SEMAEM, type Commons } from "./commons.ts";
 import { type Caller, deny, type Site } from "./site.ts";
 
 /** `which` of semundoClear: every semaphore of the set. */
@@ -161,10 +161,9 @@ export function semundoAdjust(
 ): Errno {
   un.words[U_FOR] = op;
   const at = find(un, ix, num);
-  const value = (at === -1 ? 0 : un.un_adjval[at]) + adjval;
-  if (value > k.seminfo.semaem || -value > k.seminfo.semaem) {
-    return deny(td, ERANGE, SEM_66_SEMAEM);
-  }
+  const value = ((at === -1 ? 0 : un.un_adjval[at]) + adjval) | 0;
+  const semaem = k.commons.words[C_SEMAEM];
+  if (value > semaem || value < -semaem) return deny(td, ERANGE, SEM_66_SEMAEM);
   if (at === -1) return append(td, un, ix, stamp, num, value);
   note(un, at);
   un.un_adjval[at] = value;

@@ -45,7 +45,6 @@ export interface Site {
   readonly commons: Commons;
   /** time_second. */
   readonly now: number;
-  readonly seminfo: { readonly semvmx: number; readonly semaem: number; readonly semume: number };
   readonly msginfo: { readonly msgssz: number };
   readonly handoff: boolean;
   readonly globalLocks: boolean;
