@@ -69,9 +69,8 @@ async function follow(jail: Jail, process: ProcessHandle, output: Output): Promi
   process.on("record", (record, from) => output.record(jail.name, from, record));
   process.on("crash", ({ stack }, from) => output.crash(jail.name, from, stack ?? ""));
   const { status, signal, error } = await process.exited;
-  if (process.jail.yard.failure !== null) throw process.jail.yard.failure; // said once, for all
   const name = signal === null ? null : (signalName(signal) ?? `signal ${signal}`);
   const end = { jail: jail.name, pid, status, signal: name, error: error?.stack ?? null };
-  output.end(end);
+  if (jail.yard.failure === null) output.end(end); // else it is said once, for all
   return end;
 }
