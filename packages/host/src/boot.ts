@@ -101,10 +101,15 @@ export type JailEvent =
   /** Nor from any of its descendants in this thread. */
   | { readonly type: "silent"; readonly root: Pid };
 
+/** The pid of a process, or why there is none; a program made by blocking() needs another thread. */
+export type Started =
+  | { readonly pid: Pid }
+  | { readonly error: string; readonly kind?: "awaited" | "blocking" };
+
 /** What a jail's thread answers to control. */
 export interface JailControl {
-  /** Load the program and start a process. @returns its pid, or why not */
-  start(start: Start): Promise<{ pid: Pid } | { error: string; kind?: "awaited" | "blocking" }>;
+  /** Load the program and start a process. */
+  start(start: Start): Promise<Started>;
   /** It answers if its event loop turns. */
   ping(): void;
   /** No more processes; the task ends once all stacks are gone. */

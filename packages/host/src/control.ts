@@ -222,9 +222,8 @@ export class Control {
     return { ...leftIn(this.#k), ...(threads > 0 && { threads }) };
   }
 
-  /** Die in one of the ways in which a thread can. For tests of dying. */
-  crash(how: "panic" | "exit" | "memory"): void {
-    if (how === "panic") throw new Error("panic: for a test");
+  /** Die in one of the ways in which any thread can. For tests of dying. */
+  crash(how: "exit" | "memory"): void {
     if (how === "exit") process.exit(7);
     for (const hoard: unknown[] = []; ; ) hoard.push(new Array(1024).fill(0.5));
   }

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { OK, strerror } from "@jailyard/abi/errno";
 import type { Jid, Pid } from "@jailyard/abi/types";
 import type { GateShape } from "@jailyard/trap/gate";
-import type { JailEvent, OwnStart, Start } from "./boot.ts";
+import type { JailEvent, OwnStart, Start, Started } from "./boot.ts";
 import { JailThread } from "./jailthread.ts";
 import { ProcessHandle } from "./processhandle.ts";
 import type { Yard } from "./yard.ts";
@@ -68,11 +68,23 @@ export class Jail {
   async spawn(options: SpawnOptions): Promise<ProcessHandle> {
     const start = startOf(options);
     if (this.#ending !== null) throw new YardError(`jail ${this.name} has ended`);
-    const thread = await this.#coroutines();
-    const started = await thread.ask(async (control) => control.start(start));
+    const started = await this.#ask(start);
+    const { thread } = started;
     if ("pid" in started) return this.#claim(started.pid, thread);
     if (started.kind === "blocking") return this.#startOwn({ ...start });
     throw new YardError(`jail ${this.name}: ${started.error}`);
+  }
+
+  /** Have the thread of coroutines load the program, and start it if it is one of coroutines. */
+  async #ask(start: Start): Promise<Started & { thread: JailThread }> {
+    const thread = await this.#coroutines();
+    try {
+      return { ...(await thread.ask(async (control) => control.start(start))), thread };
+    } catch (error) {
+      if (!thread.isStuck) throw error;
+      await thread.over; // it never got so far as to this program
+      return this.#ask(start);
+    }
   }
 
   /** Wake the jail's thread, to look at memory that it shares with the caller. */
@@ -233,14 +245,19 @@ export class Jail {
   }
 
   /**
-   * Terminate a thread at whatever instruction it is, as if it had crashed: that of the coroutines,
-   * or of the forked process that owns it. For tests of dying.
+   * Terminate a thread at whatever instruction it is, as if it had crashed: that of a process, or
+   * of the coroutines. For tests of dying.
    */
   async crash(pid: Pid | null = null): Promise<void> {
-    const threads = [...this.#threads.keys()];
-    const thread = pid === null ? this.#mainThread : threads.find(({ forked }) => forked === pid);
+    const thread = pid === null ? this.#mainThread : this.#threadOf(pid);
     thread?.terminate();
     await thread?.over;
+  }
+
+  /** Of a process from outside, or of a forked one that owns its thread. */
+  #threadOf(pid: Pid): JailThread | undefined {
+    const home = this.processes.has(pid) ? this.#families.get(pid)?.home : undefined;
+    return home ?? [...this.#threads.keys()].find(({ forked }) => forked === pid);
   }
 }
 

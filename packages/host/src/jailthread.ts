@@ -41,6 +41,8 @@ export class JailThread {
   readonly #owned: boolean;
   readonly #parts: Parts;
   readonly #abort = new AbortController();
+  /** A killed process did not give the thread back, and it was terminated. */
+  isStuck = false;
   #looking = false;
 
   private constructor(jail: Jail, task: JailTask, parts: Parts) {
@@ -151,6 +153,7 @@ export class JailThread {
     ) {
       const { yard, name } = this.jail;
       yard.log.warn({ jail: name }, "a killed process does not give the jail's thread back: ended");
+      this.isStuck = true;
       this.terminate();
     }
     this.#looking = false;

@@ -24,6 +24,7 @@ import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
 import type { JailThread } from "./jailthread.ts";
+import { makeThreadsKillable } from "./killable.ts";
 import { Lifeline } from "./lifeline.ts";
 import { type Logger, type LogLevel, makeLog } from "./log.ts";
 import { YardError } from "./yarderror.ts";
@@ -118,6 +119,7 @@ export class Yard {
     promise.catch(() => {}); // not everybody races with it
     this.failed = promise;
     this.#fail = reject;
+    makeThreadsKillable();
     this.#worker = this.#startKernel();
     this.#kernelGone = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
@@ -312,6 +314,11 @@ export class Yard {
     else waiter(event.xstat);
   }
 
+  /** Terminate the kernel's thread at whatever instruction it is. For tests of dying. */
+  async crash(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
   /** It is going down, or has, or has died: threads end, and none starts. */
   get isDown(): boolean {
     return this.#down !== null || this.#failure !== null;
@@ -335,13 +342,16 @@ export class Yard {
   }
 }
 
+type Method = (...args: unknown[]) => Promise<unknown>;
+
 /** `remote`, whose answers end with `answers`. */
 function guarded(remote: Remote<Control>, answers: Lifeline): Remote<Control> {
   return new Proxy(remote, {
     get(target, name) {
-      const method = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>;
-      return (...args: unknown[]): Promise<unknown> =>
-        answers.cause === null ? answers.guard(method(...args)) : Promise.reject(answers.cause);
+      return (...args: unknown[]): Promise<unknown> => {
+        if (answers.cause !== null) return Promise.reject(answers.cause);
+        return answers.guard((Reflect.get(target, name) as Method)(...args));
+      };
     },
   });
 }

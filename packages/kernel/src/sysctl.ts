@@ -107,6 +107,20 @@ const sysvipcAllowed: Node = {
   },
 };
 
+/** Written by root of the host, it panics the kernel: to see what becomes of those who depend on it. */
+const kdbPanic: Node = {
+  name: "debug.kdb.panic",
+  kind: "run",
+  about: "set to panic the kernel",
+  min: -(2 ** 31),
+  max: 2 ** 31 - 1,
+  exists: always,
+  read: () => 0,
+  write() {
+    throw new Error("panic: kdb_sysctl_panic");
+  },
+};
+
 const boot = (name: string, about: string, read: Node["read"]): Node => ({
   ...readOnly(name, about, read),
   kind: "boot",
@@ -132,6 +146,7 @@ const NODES: readonly Node[] = [
     (_k, me) => me.pr_childcount,
   ),
   sysvipcAllowed,
+  kdbPanic,
   ...[...JAIL_PARAMS.values()].map(paramNode),
 ];
 

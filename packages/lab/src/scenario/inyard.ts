@@ -19,7 +19,7 @@ export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
 
-/** @throws what `work` throws, or Interrupted; YardError if there can be no such yard */
+/** @throws what `work` throws, or Interrupted; YardError if there can be no such yard, or it dies */
 export async function inYard<T>(
   cx: Context,
   config: YardConfig,
@@ -35,7 +35,7 @@ export async function inYard<T>(
     cx.onYard?.(yard);
     const done = work(yard);
     done.catch(() => {}); // it fails late, once the yard goes down under it
-    return await Promise.race([done, interrupted]);
+    return await Promise.race([done, interrupted, yard.failed]);
   } finally {
     cx.signal?.removeEventListener("abort", interrupt);
     cx.onYard?.(null);
