@@ -4,7 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Pid } from "@jailyard/abi/types";
 import type { CommonsShape } from "@jailyard/kernel/commons";
 import type { KernelConfig } from "@jailyard/kernel/kernel";
-import type { SiteBoot } from "@jailyard/kernel/mapped";
+import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { GateBoot } from "@jailyard/trap/user";
 import type { Inheritance } from "@jailyard/trap/userprocess";
 

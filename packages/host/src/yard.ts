@@ -12,7 +12,7 @@ import { limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
 import type { Commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeCommons } from "@jailyard/kernel/kernel";
-import type { SiteBoot } from "@jailyard/kernel/mapped";
+import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { ModelName } from "@jailyard/kernel/model";
 import { UndoVector } from "@jailyard/kernel/semundo";
 import { LOCKINGS, type Locking, WAKES, type Wake } from "@jailyard/kernel/site";

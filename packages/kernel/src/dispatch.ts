@@ -7,7 +7,7 @@
  * posts.
  */
 import { EFAULT, EINVAL, ENOENT, ENOSYS, EPERM, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
-import { IPC_SET, IPC_STAT, ipcidToIx } from "@jailyard/abi/ipc";
+import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
 import type { JailParams } from "@jailyard/abi/jail";
 import { type Msgbuf, type MsqidDs, msqidDs } from "@jailyard/abi/msg";
 import { COM, PROC, TOOL } from "@jailyard/abi/reason";
@@ -41,6 +41,7 @@ import {
   RET0,
   RET1,
 } from "@jailyard/abi/wire";
+import { msgSleptOn } from "./elsewhere.ts";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
@@ -195,12 +196,14 @@ const msgsndCall: Call = (k, tf, td, a) => {
 
 /** A msgsnd that slept on a mapped page whose queue is gone goes on here. [MSG-44] */
 const msgsndResumeCall: Call = (k, tf, td, a) => {
+  const ix = msgSleptOn(k, td);
+  if (ix === null) return deny(td, EINVAL, COM_30);
   const mtype = long(tf.frame.f64[0]);
   td.td_interrupted = a[4] === 1;
   td.td_timedout = a[4] === 2;
   const mtext = new Uint8Array(tf.msg.mtext);
   const send = { mtype, mtext, msgsz: sizeOf(long(a[2])), msgflg: a[3] | 0, kept: true };
-  const error = msgsndWoken(k, td, ipcidToIx(a[0]), send);
+  const error = msgsndWoken(k, td, ix, send);
   td.td_timedout = false;
   return error;
 };
