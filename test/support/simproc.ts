@@ -72,6 +72,7 @@ export class SimYard {
     this.k = makeKernel(config);
     this.rng = random(seed);
     this.k.hooks = {
+      ...this.k.hooks,
       complete: (td, error) => {
         const { tf, gate, slot } = this.bound.get(td)!;
         gate.answer(slot, sysret(this.k, tf, error));

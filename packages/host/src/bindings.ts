@@ -53,6 +53,7 @@ export class Bindings {
     this.#k = k;
     this.#report = report;
     k.hooks = {
+      ...k.hooks,
       complete: (td, error) => this.#complete(td, error),
       ended: (td) => this.#ended(td),
       signalled: (td) => this.#signalled(td),

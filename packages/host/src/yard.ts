@@ -12,7 +12,10 @@ import type { LimitSettings } from "@jailyard/abi/limits";
 import { limitsProblem } from "@jailyard/abi/limits";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
 import type { KernelConfig } from "@jailyard/kernel/kernel";
+import type { LateLoad } from "@jailyard/kernel/lateload";
 import type { ModelName } from "@jailyard/kernel/model";
+import { policyProblem } from "@jailyard/kernel/models";
+import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
@@ -30,6 +33,10 @@ export type Placement = (typeof PLACEMENTS)[number];
 
 export interface YardConfig {
   readonly model?: ModelName;
+  /** What jails get that were there before a module. */
+  readonly lateLoad?: LateLoad;
+  /** Whose use counts against a limit. */
+  readonly limitScope?: LimitScope;
   /** By sysctl name. */
   readonly limits?: LimitSettings;
   readonly modules?: readonly Facility[];
@@ -51,7 +58,7 @@ const HOST = 0 as Jid;
 
 /** Start a yard. @throws YardError for settings that cannot be satisfied */
 export async function boot(config: YardConfig = {}): Promise<Yard> {
-  const problem = limitsProblem(config.limits ?? {});
+  const problem = limitsProblem(config.limits ?? {}) ?? policyProblem(config);
   if (problem !== null) throw new YardError(problem);
   const yard = new Yard(config);
   await yard.ready();
@@ -252,8 +259,9 @@ export class Yard {
 }
 
 function kernelConfig(config: YardConfig): KernelConfig {
-  const { model, limits, modules, racct, sysvipc_allowed, maxproc } = config;
-  return { model, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
+  const { model, lateLoad, limitScope, limits, modules, racct, sysvipc_allowed, maxproc } = config;
+  const policy = { model, lateLoad, limitScope };
+  return { ...policy, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
 }
 
 const shapeOf = ({ slots = SLOTS, limits = {} }: YardConfig): GateShape => ({

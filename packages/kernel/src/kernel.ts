@@ -21,9 +21,11 @@ import { Carver } from "@jailyard/memory/page";
 import { PagePool } from "@jailyard/memory/pool";
 import type { Ucred } from "./cred.ts";
 import { initFacility, type Module } from "./facility.ts";
+import type { IpcNamespace } from "./ipcns.ts";
 import type { IpcTable } from "./ipctable.ts";
-import type { Model, ModelName } from "./model.ts";
-import { modelNamed } from "./models.ts";
+import { LATE_LOADS, type LateLoad } from "./lateload.ts";
+import { MODELS, type Model, type ModelName } from "./model.ts";
+import { modelNamed, policyProblem } from "./models.ts";
 import type { MsgState } from "./msgq.ts";
 import { newPrison, type Prison, prisonFree, prisonHold } from "./prison.ts";
 import { exit1 } from "./proc.ts";
@@ -33,6 +35,7 @@ import { SemUndoPool } from "./semundo.ts";
 import type { ShmState } from "./shmseg.ts";
 import { type SleepQueue, sleepQueue, unsleep } from "./sleepq.ts";
 import { RUNNING, type Thread } from "./thread.ts";
+import { type LimitScope, noUsage, type Usage } from "./usage.ts";
 
 export interface KernelConfig {
   readonly model?: ModelName;
@@ -45,6 +48,10 @@ export interface KernelConfig {
   readonly racct?: boolean;
   /** security.jail.sysvipc_allowed at boot. */
   readonly sysvipc_allowed?: boolean;
+  /** What jails get that were there before a module; freebsd if absent. */
+  readonly lateLoad?: LateLoad;
+  /** Whose use counts against a limit; host if absent. */
+  readonly limitScope?: LimitScope;
 }
 
 /** What the kernel tells whoever drives it. Called in the middle of a call: note it, no more. */
@@ -55,6 +62,11 @@ export interface KernelHooks {
   ended(td: Thread): void;
   /** A signal that the process catches is pending. */
   signalled(td: Thread): void;
+  /**
+   * What this prison and those below it may call, see and do may have changed; null: everybody's.
+   * Whoever holds the outcome of Model.root, Model.visible or privilege for them asks again.
+   */
+  revoke(prison: Prison | null): void;
 }
 
 export interface Kernel {
@@ -76,11 +88,17 @@ export interface Kernel {
   lastKld: number;
   sysvipc_allowed: boolean;
   readonly racct: Racct | null;
+  readonly lateLoad: LateLoad;
+  /** Use by key space; null: limits are those of the host. */
+  readonly usage: Usage | null;
 
   readonly prison0: Prison;
   readonly prisons: Set<Prison>;
   prisonSerial: number;
   lastJid: number;
+  /** Name spaces of models where they are things of their own, by id, oldest first. */
+  readonly ipcns: Map<number, IpcNamespace>;
+  ipcnsSerial: number;
 
   /** By tid and by pid. */
   readonly threads: (Thread | null)[];
@@ -117,7 +135,7 @@ const JAIL_MAX = 999_999;
 /** @throws RangeError if `config` cannot be satisfied; the message names the setting */
 export function makeKernel(config: KernelConfig = {}): Kernel {
   const limits = config.limits ?? {};
-  const problem = limitsProblem(limits);
+  const problem = limitsProblem(limits) ?? policyProblem(config);
   if (problem !== null) throw new RangeError(problem);
   const maxproc = config.maxproc ?? MAXPROC;
   const k = blankKernel(config, limits, maxproc);
@@ -133,6 +151,7 @@ export function loadFacility(k: Kernel, f: Facility): void {
   k.modules[f] = { loaded: true, calls: true, id: ++k.lastKld };
   initFacility(k, f);
   k.model.loaded(k, f);
+  k.hooks.revoke(null);
 }
 
 function hostPrison(): Prison {
@@ -156,10 +175,10 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
   const pages = new PagePool();
   const absent = (): Module => ({ loaded: false, calls: false, id: 0 });
   const k: Kernel = {
-    model: modelNamed(config.model ?? "jail-keyed"),
+    model: modelNamed(config.model ?? MODELS[0]),
     limits,
     maxproc,
-    hooks: { complete() {}, ended() {}, signalled() {} },
+    hooks: { complete() {}, ended() {}, signalled() {}, revoke() {} },
     nowMs: 0,
     now: 0,
     self: 1,
@@ -170,10 +189,14 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     lastKld: 1,
     sysvipc_allowed: config.sysvipc_allowed ?? false,
     racct: config.racct === true ? new Racct() : null,
+    lateLoad: config.lateLoad ?? LATE_LOADS[0],
+    usage: config.limitScope === "namespace" ? noUsage() : null,
     prison0,
     prisons: new Set([prison0]),
     prisonSerial: 0,
     lastJid: 0,
+    ipcns: new Map(),
+    ipcnsSerial: 0,
     threads: new Array(maxproc + 1).fill(null),
     freeTids: Array.from({ length: maxproc }, (_, i) => maxproc - i),
     procs: new Map(),

@@ -13,8 +13,8 @@ import { type IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Root } from "./model.ts";
 import { type MsgPage, P_CBYTES, P_QBYTES, P_QNUM, rowAfter, unlinkAfter } from "./msgpage.ts";
-import type { Prison } from "./prison.ts";
 import { wakeup } from "./sleepq.ts";
+import { count, slotsFor } from "./usage.ts";
 
 export type MsgQueue = IpcObject<MsgPage>;
 
@@ -29,7 +29,7 @@ export interface MsgState {
 /** Module load: an empty table and a full pool. Ids start again at 65536. [MSG-74] */
 export function msgInit(k: Kernel): void {
   const { msgmni, msgseg, msgtql } = k.msginfo;
-  k.msg = { table: new IpcTable(msgmni), freeSegs: msgseg, freeHdrs: msgtql };
+  k.msg = { table: new IpcTable(slotsFor(k, msgmni)), freeSegs: msgseg, freeHdrs: msgtql };
 }
 
 /** Would an unload meet queues, live or locked? [MSG-72] */
@@ -80,13 +80,14 @@ export function msgFree(k: Kernel, queue: MsgQueue): void {
 /** A dead queue that nobody holds any more: its slot may be taken. */
 export function msgFreeSlot(k: Kernel, queue: MsgQueue): void {
   k.msg.table.remove(queue);
+  count(k, "msg", queue.space, -1, 0);
   k.retire(queue.page.buffer);
 }
 
-/** Remove what `prison` owns, in index order. [MSG-71] */
-export function msgCleanup(k: Kernel, prison: Prison): void {
+/** Remove what is doomed, in index order. [MSG-71] */
+export function msgCleanup(k: Kernel, doomed: (queue: MsgQueue) => boolean): void {
   for (const queue of k.msg.table.slots) {
-    if (queue === null || isDead(queue) || queue.cred.cr_prison !== prison) continue;
+    if (queue === null || isDead(queue) || !doomed(queue)) continue;
     mtxLock(queue.page.mtx, 0, k.self);
     msgRemoveLocked(k, queue);
     mtxUnlock(queue.page.mtx, 0);

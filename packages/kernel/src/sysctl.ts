@@ -104,6 +104,7 @@ const sysvipcAllowed: Node = {
   },
   write(k, value) {
     k.sysvipc_allowed = value !== 0;
+    k.hooks.revoke(null);
   },
 };
 

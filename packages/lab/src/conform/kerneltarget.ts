@@ -37,6 +37,7 @@ export class KernelTarget implements ConformTarget {
     return new Promise((resolve) => {
       const stage = makeStage(conform);
       stage.k.hooks = {
+        ...stage.k.hooks,
         complete: (td, error) => this.#complete(td, error),
         ended: (td) => this.#ended(td),
         signalled() {},
