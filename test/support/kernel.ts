@@ -2,11 +2,12 @@
 import { type Errno, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailParams } from "@jailyard/abi/jail";
 import { reasonText } from "@jailyard/abi/reason";
+import { FACILITIES, type Facility, type Pid } from "@jailyard/abi/types";
 import type { JailOut } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, makeKernel, run } from "@jailyard/kernel/kernel";
 import { type Prison, prisonFind } from "@jailyard/kernel/prison";
-import { exit1, newproc, type ProcSpec } from "@jailyard/kernel/proc";
+import { exit1, fork as fork2, newproc, type ProcSpec } from "@jailyard/kernel/proc";
 import type { Thread } from "@jailyard/kernel/thread";
 
 /** A kernel, and the results of calls that slept: by thread, in the order in which they ended. */
@@ -28,6 +29,9 @@ export function process(k: Kernel, spec: Partial<ProcSpec> = {}): Thread {
   if (td === null) throw new Error("no process can be made");
   return td;
 }
+
+/** A child, as fork(2) makes it. */
+export const fork = (k: Kernel, td: Thread): Thread => k.procs.get(ok(td, fork2(k, td)) as Pid)!;
 
 /** What a call that must succeed gave. */
 export function ok(td: Thread, error: Errno): number {
@@ -54,6 +58,8 @@ export function exit(k: Kernel, td: Thread, status = 0): void {
   run(k);
 }
 
+const present = (k: Kernel): Facility[] => FACILITIES.filter((f) => k.modules[f].loaded);
+
 /** What a kernel still has: processes, jails, objects, charges. All empty is `{}`. */
 export function leftovers(k: Kernel): Record<string, number> {
   const counts = {
@@ -64,6 +70,8 @@ export function leftovers(k: Kernel): Record<string, number> {
     msg: k.modules.msg.loaded ? k.msg.table.live : 0,
     undo: k.semundo.inUse.size,
     pages: k.pages.lentBytes,
+    ipcns: k.model.spaces === null ? 0 : k.ipcns.size - present(k).length, // one of each is the host's
+    usage: k.usage === null ? 0 : present(k).reduce((all, f) => all + k.usage![f].size, 0),
     charges: k.racct === null || k.racct.empty ? 0 : 1,
   };
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
