@@ -76,8 +76,8 @@ export interface ModelAbout {
   readonly limits: LimitScope;
   /** Why, by call; a call that is absent is the same. */
   readonly differs: Readonly<Partial<Record<ModelCall, string>>>;
-  /** Where the model is not its original, a sentence each. */
-  readonly apart: readonly string[];
+  /** Where the model is its original and where it is not, a sentence each. */
+  readonly beside: readonly string[];
 }
 
 export interface Model {
@@ -87,6 +87,8 @@ export interface Model {
   readonly jailsys: Jailsys | null;
   /** Null: name spaces are not to be had, entered or listed. */
   readonly spaces: Spaces | null;
+  /** Is security.jail.sysvipc_allowed the switch of all jails? [HIST-2] */
+  readonly hasSwitch: boolean;
   /** From where the caller looks; null: the facility is not for it, ENOSYS. [COM-9] [COM-10] */
   root(k: Kernel, f: Facility, cred: Ucred): Root | null;
   /** The key space that the caller's gets search and create in; its root is not null. [COM-6] */

@@ -99,7 +99,7 @@ const sysvipcAllowed: Node = {
   max: 1,
   exists: always,
   read(k, me) {
-    const own = k.model.jailsys !== null && me !== k.prison0;
+    const own = !k.model.hasSwitch && me !== k.prison0;
     return Number(own ? me.pr_allow_sysvipc : k.sysvipc_allowed);
   },
   write(k, value) {

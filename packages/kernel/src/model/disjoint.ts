@@ -82,6 +82,7 @@ export const disjoint: Model = {
   name: "disjoint",
   jailsys,
   spaces,
+  hasSwitch: false,
   root: (_k, f, cred) => ipcnsOf(f, cred),
   keySpace: (_k, f, cred) => ipcnsOf(f, cred)!.ns_id,
   visible: (_k, _f, root, { space }) => (root as IpcNamespace).ns_id === space,
@@ -115,25 +116,22 @@ export const disjoint: Model = {
       msgrcv: IDS,
       msgctl: IDS,
       ipcs: "the host sees its own name space, and with `-Z` all of them, each by name, with keys",
-      fork: "the child is in the name spaces that its parent chose",
       exit: "the last process of a name space that a call made takes its objects along",
       jail_set:
         "a new jail has a name space of its own where FreeBSD's has none; `inherit` shares keys as well",
       jail_get: "shows `new` for a jail that was made without parameters",
-      jail_attach: "the process is in the jail's name spaces, and out of those that it chose",
       jail_remove:
         "the jail's name space goes, and all objects in it, once no process of the host is in it",
-      kldload: "a jail that gets none stays flagged; `create` makes one for each",
-      kldunload:
-        "name spaces that calls made are gone; who was in one is in its jail's after a reload",
-      ipcns_create: "makes a name space of one mechanism",
+      ipcns_create:
+        "makes a name space of one mechanism, in which the caller and its children then are",
       ipcns_enter: "enters one by name",
       ipcns_list: "lists them by name, with objects and processes",
     },
-    apart: [
+    beside: [
       "One name space for each mechanism, as the mail wants; on Linux one holds all three.",
       "Ids are unique over all name spaces, so that a tool of the host can say which it means; on Linux each starts at 0.",
       "A name space ends with its last process or jail, as on Linux; nothing like a bind mount keeps an empty one.",
+      "After an unload who chose a name space is in its jail's; who enters a jail is so at once.",
       "Who leaves a name space has its SEM_UNDO applied and keeps what it attached, as on Linux.",
       "`--limits namespace` gives each name space all of the host's limits; on Linux each can have values of its own. The message pool and undo structures are the host's.",
     ],

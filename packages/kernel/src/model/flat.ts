@@ -15,6 +15,7 @@ export const flat: Model = {
   name: "flat",
   jailsys: null,
   spaces: null,
+  hasSwitch: true,
   root(k, f, { cr_prison }) {
     const open = k.sysvipc_allowed || cr_prison.pr_allow_sysvipc;
     return cr_prison === k.prison0 || (open && !cr_prison.pr_noipc[f]) ? k.prison0 : null;
@@ -50,9 +51,10 @@ export const flat: Model = {
       jail_get: NO_PARAMETERS,
       jail_attach: "what the process made stays in its sight if the jail may call at all",
       jail_remove: "objects of the jail stay, and keep it dying",
-      kldload: "jails notice nothing; `create` has nothing to give them",
+      kldload: "jails notice nothing but `deny`; `create` has nothing to give them",
+      kldunload: "a reload gives jails back what the switch gives",
       sysctl: "security.jail.sysvipc_allowed is the switch of all jails, and is shown in each",
     },
-    apart: [],
+    beside: [],
   },
 };

@@ -59,6 +59,7 @@ export const jailKeyed: Model = {
   name: "jail-keyed",
   jailsys,
   spaces: null,
+  hasSwitch: false,
   root: (_k, f, cred) => cred.cr_prison.pr_roots[f],
   keySpace: (_k, _f, cred) => cred.cr_prison.pr_serial,
   visible: (_k, _f, root: Root, { cred }) =>
@@ -82,6 +83,6 @@ export const jailKeyed: Model = {
     lateLoad: "freebsd",
     limits: "host",
     differs: {},
-    apart: [],
+    beside: [],
   },
 };

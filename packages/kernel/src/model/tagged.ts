@@ -12,14 +12,15 @@ import type { Model } from "../model.ts";
 /** As zonename(1) calls the host. */
 const GLOBAL = "global";
 
-const KEYS = "a jail needs no permission; of two jails, one in the other, neither sees the other's";
-const IDS = "an id is good in its own jail and on the host; keys are shown";
-const NO_PARAMETERS = "no sysv* parameters: every jail is a zone";
+const IDS =
+  "an id is good in its own jail and on the host, not in a jail between them; keys are shown";
+const NO_PARAMETERS = "no sysv* parameters: every jail is a zone, and needs no permission";
 
 export const tagged: Model = {
   name: "tagged",
   jailsys: null,
   spaces: null,
+  hasSwitch: false,
   root: (_k, f, { cr_prison }) => (cr_prison.pr_noipc[f] ? null : cr_prison),
   keySpace: (_k, _f, { cr_prison }) => cr_prison.pr_serial,
   visible: (k, _f, root, { cred }) => root === k.prison0 || root === cred.cr_prison,
@@ -34,13 +35,10 @@ export const tagged: Model = {
     lateLoad: "create",
     limits: "namespace",
     differs: {
-      semget: KEYS,
       semop: IDS,
       semctl: IDS,
-      shmget: KEYS,
       shmat: IDS,
       shmctl: IDS,
-      msgget: KEYS,
       msgsnd: IDS,
       msgrcv: IDS,
       msgctl: IDS,
@@ -48,9 +46,9 @@ export const tagged: Model = {
       jail_set: NO_PARAMETERS,
       jail_get: NO_PARAMETERS,
       jail_remove: "all objects of the jail are removed, whoever shared them",
-      kldload: "the policy decides who of the jails that are there may call; each has its own keys",
+      kldload: "a jail that gets one has its own keys and ids, with allow.sysvipc too",
     },
-    apart: [
+    beside: [
       "Who is not root on the host passes for the owner of a jail's object if the uid is the same, as on FreeBSD; illumos asks for privilege.",
       "illumos modules never unload; here they do, if there is no object.",
       "Limits are those of the host, or `--limits namespace` gives each zone all of them, where illumos has resource controls for each zone and project.",
