@@ -1,5 +1,6 @@
 /** Model `disjoint`: name spaces as a facility of their own, as the mail of 2006 leans to. */
 import { EBUSY, EEXIST, EIDRM, EINVAL, ENOENT, ENOSYS, ESLEEP, OK } from "@jailyard/abi/errno";
+import { IPC_CREAT } from "@jailyard/abi/ipc";
 import { JAIL_SYS_DISABLE, JAIL_SYS_INHERIT, JAIL_SYS_NEW } from "@jailyard/abi/jail";
 import type { Key } from "@jailyard/abi/types";
 import { ipcnsEnter, ipcnsList } from "@jailyard/kernel/ipcnscall";
@@ -7,10 +8,10 @@ import { type JailGetOut, jailAttach, jailGet, jailRemove } from "@jailyard/kern
 import { type Kernel, type KernelConfig, run } from "@jailyard/kernel/kernel";
 import { kldload, kldunload } from "@jailyard/kernel/kld";
 import { listing } from "@jailyard/kernel/listing";
-import type { Prison } from "@jailyard/kernel/prison";
+import { PRISON_GONE, type Prison } from "@jailyard/kernel/prison";
 import { setcred } from "@jailyard/kernel/proc";
 import { semget } from "@jailyard/kernel/semctl";
-import { shmat } from "@jailyard/kernel/shm";
+import { shmat, shmget } from "@jailyard/kernel/shm";
 import type { Thread } from "@jailyard/kernel/thread";
 import { describe, expect, test } from "vitest";
 import { createSpace, ending, makeSet, removeSet, stat, take } from "../support/jail.ts";
@@ -260,6 +261,23 @@ describe("modules", () => {
       mine: true,
     });
     exit(k, td);
+    expect(ending(k)).toEqual({});
+  });
+
+  test("a jail that is dying when the module comes gets nothing", () => {
+    const k = disjoint({ modules: ["shm"], lateLoad: "create" });
+    const prison = jail(k, "a");
+    const host = process(k);
+    const td = process(k, { prison });
+    const segment = ok(td, shmget(k, td, PG_KEY, 4096, IPC_CREAT));
+    ok(host, ipcnsEnter(k, host, "shm", "a"));
+    ok(host, shmat(k, host, segment, 0, 0)); // keeps its jail dying
+    jailRemove(k, null, 1);
+    run(k);
+    expect(prison.pr_state).not.toBe(PRISON_GONE);
+    kldload(k, null, "sysvsem");
+    expect(names(k, host)).toEqual(["0"]);
+    exit(k, host);
     expect(ending(k)).toEqual({});
   });
 

@@ -10,6 +10,7 @@ import { FACILITIES, type Facility } from "@jailyard/abi/types";
 import type { Ucred } from "./cred.ts";
 import { cleanupSpace } from "./facility.ts";
 import type { Kernel } from "./kernel.ts";
+import { letIn } from "./lateload.ts";
 import { PRISON_ALIVE, type Prison } from "./prison.ts";
 
 export interface IpcNamespace {
@@ -83,6 +84,13 @@ export function credHold({ cr_ipcns }: Ucred): void {
 }
 export function credDrop(k: Kernel, { cr_ipcns }: Ucred): void {
   for (const f of FACILITIES) ipcnsDrop(k, cr_ipcns[f]);
+}
+
+/** What a load gives, but not to a dying jail: it would never give it back. */
+export function ipcnsLoaded(k: Kernel, f: Facility, admit: Parameters<typeof letIn>[2]): void {
+  letIn(k, f, (prison, grant) => {
+    if (prison.pr_state === PRISON_ALIVE) admit(prison, grant);
+  });
 }
 
 /** The module is gone, and with it every name space; no object is left. [JAIL-65] */

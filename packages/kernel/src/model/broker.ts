@@ -13,13 +13,13 @@ import type { Facility } from "@jailyard/abi/types";
 import {
   type IpcNamespace,
   ipcnsGive,
+  ipcnsLoaded,
   ipcnsMake,
   ipcnsOf,
   ipcnsOfObject,
   ipcnsUnloaded,
 } from "../ipcns.ts";
 import type { Kernel } from "../kernel.ts";
-import { letIn } from "../lateload.ts";
 import type { Model, Spaces } from "../model.ts";
 import type { Prison } from "../prison.ts";
 
@@ -64,7 +64,7 @@ export const broker: Model = {
   spaceName: (k, object) => ipcnsOfObject(k, object)?.ns_name ?? null,
   created: reach,
   dying: (k, f, prison) => ipcnsGive(k, f, prison, null),
-  loaded: (k, f) => letIn(k, f, (prison) => reach(k, f, prison)),
+  loaded: (k, f) => ipcnsLoaded(k, f, (prison) => reach(k, f, prison)),
   unloaded: ipcnsUnloaded,
   about: {
     system: "DragonFly's sysvipcd",

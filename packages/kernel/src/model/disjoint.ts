@@ -14,13 +14,13 @@ import type { Facility } from "@jailyard/abi/types";
 import {
   type IpcNamespace,
   ipcnsGive,
+  ipcnsLoaded,
   ipcnsMake,
   ipcnsOf,
   ipcnsOfObject,
   ipcnsUnloaded,
 } from "../ipcns.ts";
 import type { Kernel } from "../kernel.ts";
-import { letIn } from "../lateload.ts";
 import type { Jailsys, Model, Spaces } from "../model.ts";
 import { descend, isAncestor, nameSeenBy, type Prison } from "../prison.ts";
 
@@ -94,7 +94,7 @@ export const disjoint: Model = {
   created: makeOwn,
   dying: (k, f, prison) => ipcnsGive(k, f, prison, null),
   loaded(k, f) {
-    letIn(k, f, (prison, grant) => {
+    ipcnsLoaded(k, f, (prison, grant) => {
       if (grant === "own") makeOwn(k, f, prison);
       else ipcnsGive(k, f, prison, k.prison0.pr_ipcns[f]);
     });
