@@ -2,7 +2,8 @@
 import { type Errno, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailParams } from "@jailyard/abi/jail";
 import { reasonText } from "@jailyard/abi/reason";
-import { FACILITIES, type Facility, type Pid } from "@jailyard/abi/types";
+import type { Pid } from "@jailyard/abi/types";
+import { leftIn } from "@jailyard/kernel/invariants";
 import type { JailOut } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, makeKernel, run } from "@jailyard/kernel/kernel";
@@ -58,21 +59,5 @@ export function exit(k: Kernel, td: Thread, status = 0): void {
   run(k);
 }
 
-const present = (k: Kernel): Facility[] => FACILITIES.filter((f) => k.modules[f].loaded);
-
 /** What a kernel still has: processes, jails, objects, charges. All empty is `{}`. */
-export function leftovers(k: Kernel): Record<string, number> {
-  const counts = {
-    procs: k.procs.size,
-    prisons: k.prisons.size - 1,
-    sem: k.modules.sem.loaded ? k.sem.live : 0,
-    shm: k.modules.shm.loaded ? k.shm.table.live : 0,
-    msg: k.modules.msg.loaded ? k.msg.table.live : 0,
-    undo: k.semundo.inUse.size,
-    pages: k.pages.lentBytes,
-    ipcns: k.model.spaces === null ? 0 : k.ipcns.size - present(k).length, // one of each is the host's
-    usage: k.usage === null ? 0 : present(k).reduce((all, f) => all + k.usage![f].size, 0),
-    charges: k.racct === null || k.racct.empty ? 0 : 1,
-  };
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
-}
+export const leftovers = (k: Kernel): Record<string, number> => leftIn(k);

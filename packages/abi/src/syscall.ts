@@ -37,3 +37,7 @@ export const SYS_ipcns_enter = 1021;
 export const SYS_ipcns_list = 1022;
 /** Ours, for the thread itself and not for programs: start a process in its jail. */
 export const SYS_spawn = 1003;
+/** Ours, for libc: a msgsnd that slept on a mapped page goes on in the kernel. */
+export const SYS_msgsnd_resume = 1005;
+/** Set in a number: do not map the page, make the call. */
+export const SYS_UNMAPPED = 1 << 16;

@@ -9,12 +9,14 @@ import { EDEAD, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { SYS_spawn } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
+import { commons } from "@jailyard/kernel/commons";
 import { type Context, type Host, runAwaited, runBlocking } from "@jailyard/trap/crt";
 import { type Program, programOf } from "@jailyard/trap/program";
 import { UserGate } from "@jailyard/trap/user";
 import { UserProcess } from "@jailyard/trap/userprocess";
 import { expose } from "comlink";
 import type { JailControl, JailEvent, JailTask, OwnStart, Start } from "./boot.ts";
+import { makeDirect } from "./direct.ts";
 import { endpoint } from "./endpoint.ts";
 import { inodeOf } from "./inode.ts";
 import { resolvePackage } from "./resolve.ts";
@@ -23,7 +25,10 @@ resolvePackage();
 
 /** The life of the thread: resolves once it is stopped and all stacks are gone. */
 export default async function jailThread(task: JailTask): Promise<void> {
-  const gate = new UserGate(task.gate);
+  const { buffer, shape } = task.commons;
+  const shared = commons(buffer, shape);
+  const gate = new UserGate(task.gate, shared.sleepers);
+  if (task.site) makeDirect(gate, task.gate, shared, task.site, task.own !== undefined);
   const tell = (event: JailEvent): void => task.events.postMessage(event);
   try {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);
@@ -35,6 +40,7 @@ export default async function jailThread(task: JailTask): Promise<void> {
 }
 
 function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
+  let running = 1;
   return {
     jail: task.jail,
     stat: (path) => ({ dev: task.dev, ino: inodeOf(path) }),
@@ -43,6 +49,12 @@ function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, 
     crashed: (pid, error) => tell({ type: "crashed", pid, root, error }),
     startThread: (pid, child, arg, inheritance) =>
       tell({ type: "thread", pid, root, child, arg, inheritance, start }),
+    begun() {
+      running++;
+    },
+    left() {
+      if (--running === 0) tell({ type: "silent", root });
+    },
   };
 }
 
@@ -91,6 +103,7 @@ async function serveCoroutines(
       void started.done.then(() => running.delete(started.done));
       return { pid: started.pid };
     },
+    ping() {},
     stop,
   };
   expose(control, endpoint(task.control));
@@ -124,11 +137,13 @@ async function startCoroutine(
   u.pid = pid;
   u.comm = start.comm || program.name;
   tell({ type: "started", pid });
-  const cx: Context = { gate, host: hostOf(task, tell, start, pid), program, args: start.args };
+  const host = hostOf(task, tell, start, pid);
+  const cx: Context = { gate, host, program, args: start.args };
   // Whoever asked has the answer before the program runs: it may never give the thread back.
   const done = setImmediate()
     .then(() => runAwaited(cx, u, "default", start.arg))
-    .then(() => tell({ type: "unwound", pid }));
+    .then(() => tell({ type: "unwound", root: pid }))
+    .then(() => host.left());
   return { pid, done };
 }
 
@@ -154,5 +169,5 @@ async function runOwn(
   const host = hostOf(task, tell, own, own.fork?.root ?? u.pid);
   const cx: Context = { gate, host, program, args: own.args };
   runBlocking(cx, u, own.fork?.child ?? "default", own.arg);
-  tell({ type: "unwound", pid: u.pid });
+  if (own.fork === undefined) tell({ type: "unwound", root: u.pid });
 }

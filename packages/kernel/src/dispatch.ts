@@ -7,7 +7,7 @@
  * posts.
  */
 import { EFAULT, EINVAL, ENOENT, ENOSYS, EPERM, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
-import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
+import { IPC_SET, IPC_STAT, ipcidToIx } from "@jailyard/abi/ipc";
 import type { JailParams } from "@jailyard/abi/jail";
 import { type Msgbuf, type MsqidDs, msqidDs } from "@jailyard/abi/msg";
 import { COM, PROC, TOOL } from "@jailyard/abi/reason";
@@ -48,8 +48,9 @@ import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
 import { kldload, kldstat, kldunload } from "./kld.ts";
 import { listing } from "./listing.ts";
-import { msgrcv, msgsnd } from "./msg.ts";
+import { msgrcv, msgsnd, msgsndWoken } from "./msg.ts";
 import { msgctl, msgget } from "./msgctl.ts";
+import { sizeOf } from "./msgpass.ts";
 import { exec, exit1, fork, kill, psignal, setcred, type WaitStatus, wait4 } from "./proc.ts";
 import { semop } from "./sem.ts";
 import { semctl, semget } from "./semctl.ts";
@@ -194,6 +195,18 @@ const msgsndCall: Call = (k, tf, td, a) => {
   return msgsnd(k, td, msqid, ptr === PTR_UNMAPPED ? null : tf.msg, long(msgsz), msgflg);
 };
 
+/** A msgsnd that slept on a mapped page whose queue is gone goes on here. [MSG-44] */
+const msgsndResumeCall: Call = (k, tf, td, a) => {
+  const mtype = long(tf.frame.f64[0]);
+  td.td_interrupted = a[4] === 1;
+  td.td_timedout = a[4] === 2;
+  const mtext = new Uint8Array(tf.msg.mtext);
+  const send = { mtype, mtext, msgsz: sizeOf(long(a[2])), msgflg: a[3] | 0, kept: true };
+  const error = msgsndWoken(k, td, ipcidToIx(a[0]), send);
+  td.td_timedout = false;
+  return error;
+};
+
 const msgrcvCall: Call = (k, tf, td, a) => {
   const [msqid, ptr, msgsz, msgtyp, msgflg] = a;
   const msg = ptr === PTR_UNMAPPED ? null : tf.msg;
@@ -316,6 +329,7 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
     { call: (k, _tf, td, a) => msgget(k, td, (a[0] | 0) as Key, a[1]), module: "msg" },
   ],
   [sys.SYS_msgsnd, { call: msgsndCall, module: "msg" }],
+  [sys.SYS_msgsnd_resume, { call: msgsndResumeCall }],
   [
     sys.SYS_msgrcv,
     {

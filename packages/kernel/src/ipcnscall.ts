@@ -100,10 +100,17 @@ function mayMove(
   return ipcnsOf(f, td.p_ucred) ?? deny(td, ENOSYS, HIST_8);
 }
 
+/** While the process cannot change its vector, on whatever page. */
+function applyUndo(k: Kernel, td: Thread): void {
+  const thaw = k.hooks.still(td);
+  semexit(k, td);
+  thaw();
+}
+
 /** Its jail's own is not chosen: that one may change, and the process with it. */
 function move(k: Kernel, td: Thread, f: Facility, ns: IpcNamespace): void {
   const old = td.p_ucred;
-  if (f === "sem") semexit(k, td);
+  if (f === "sem") applyUndo(k, td);
   const chosen = ns === old.cr_prison.pr_ipcns[f] ? null : ns;
   ipcnsHold(chosen);
   td.p_ucred = { ...old, cr_ipcns: { ...old.cr_ipcns, [f]: chosen } };

@@ -11,11 +11,13 @@ import { EBUSY, EEXIST, ENOENT, EPERM, type Errno, ESLEEP, OK } from "@jailyard/
 import { msgInfo, semInfo, shmInfo } from "@jailyard/abi/limits";
 import { JAIL, MSG, type Reason, SEM, SHM } from "@jailyard/abi/reason";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";
+import { C_DRAIN } from "./commons.ts";
 import { privileged, unjailed } from "./cred.ts";
 import { facilityBusy, facilityInside } from "./facility.ts";
-import { type Kernel, loadFacility } from "./kernel.ts";
+import { type Kernel, loadFacility, publish } from "./kernel.ts";
 import { flagAll } from "./lateload.ts";
-import { asleep } from "./sleepq.ts";
+import { asleep } from "./runq.ts";
+import { release } from "./semundo.ts";
 import { deny, interrupted, type Thread } from "./thread.ts";
 
 const JAIL_69 = JAIL(69);
@@ -56,6 +58,7 @@ export function kldload(k: Kernel, td: Thread | null, file: string): Errno {
   if (f === undefined) return refuse(td, ENOENT, JAIL_70);
   if (k.modules[f].loaded) return refuse(td, EEXIST, JAIL_70);
   resetLimits(k, f);
+  publish(k);
   loadFacility(k, f);
   if (td !== null) td.td_retval = k.modules[f].id;
   return OK;
@@ -90,17 +93,19 @@ export function kldunload(k: Kernel, td: Thread | null, file: string): Errno {
 }
 
 const anyInside = (k: Kernel): boolean =>
-  k.threads.some((td) => td !== null && facilityInside("msg", td));
+  k.threads.some((td) => td !== null && (facilityInside("msg", td) || k.hooks.inside(td)));
 
 /** Sleep until a sleeping call is over; who resumes it looks again. */
 function waitInside(k: Kernel, td: Thread): Errno {
   k.drainers.add(td);
+  k.commons.words[C_DRAIN] = 1;
   asleep(td, kldunloadResume);
   return ESLEEP;
 }
 
 function kldunloadResume(k: Kernel, td: Thread): Errno {
   k.drainers.delete(td);
+  if (k.drainers.size === 0) k.commons.words[C_DRAIN] = 0;
   const { msg } = k.modules;
   if (td.td_interrupted) {
     msg.calls = msg.loaded;
@@ -122,8 +127,12 @@ function unload(k: Kernel, td: Thread | null, f: Facility): Errno {
   flagAll(k, f);
   k.model.unloaded(k, f);
   k.hooks.revoke(null);
-  if (f === "sem") for (const un of [...k.semundo.inUse]) k.semundo.release(un);
+  if (f === "sem") dropUndo(k);
   return OK;
+}
+
+function dropUndo(k: Kernel): void {
+  for (const { td_undo } of k.procs.values()) if (td_undo !== null) release(k.commons, td_undo);
 }
 
 /** kldstat(2): the kernel, then the modules in the order in which they were loaded. */

@@ -16,7 +16,6 @@ import {
   IPC_EXCL,
   IPC_M,
   IPC_PRIVATE,
-  IPC_R,
   IPC_RMID,
   IPC_SET,
   IPC_STAT,
@@ -25,27 +24,17 @@ import {
 import { type MsqidDs, msqidDs } from "@jailyard/abi/msg";
 import { MSG } from "@jailyard/abi/reason";
 import type { Ix, Key, Msqid } from "@jailyard/abi/types";
-import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
 import { privileged } from "./cred.ts";
-import { copyPerm, setPerm } from "./ipcpage.ts";
+import { setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import type { Kernel } from "./kernel.ts";
 import { seer, shownKey } from "./model.ts";
-import {
-  type MsgPage,
-  msgPage,
-  msgPageBytes,
-  P_CBYTES,
-  P_LRPID,
-  P_LSPID,
-  P_QBYTES,
-  P_QNUM,
-  T_CTIME,
-  T_RTIME,
-  T_STIME,
-} from "./msgpage.ts";
-import { isDead, type MsgQueue, msgFind, msgFree, msgRemoveLocked } from "./msgq.ts";
-import { deny, type Thread } from "./thread.ts";
+import { type MsgPage, msgPage, msgPageBytes, P_QBYTES, T_CTIME } from "./msgpage.ts";
+import { isDead } from "./msgpass.ts";
+import { type MsgQueue, msgFind, msgFree, msgRemoveLocked } from "./msgq.ts";
+import { copyMsqid, msgStat } from "./msgread.ts";
+import { deny, lockQueue, unlockQueue } from "./site.ts";
+import type { Thread } from "./thread.ts";
 import { count, inUse } from "./usage.ts";
 
 const MSG_14 = MSG(14);
@@ -56,7 +45,6 @@ const MSG_19 = MSG(19);
 const MSG_20 = MSG(20);
 const MSG_23 = MSG(23);
 const MSG_25 = MSG(25);
-const MSG_29 = MSG(29);
 const MSG_30 = MSG(30);
 
 const HUGE = Number.POSITIVE_INFINITY;
@@ -116,9 +104,9 @@ export function msgctl(
   const queue = msgFind(k, root, msqid);
   if (queue === null) return deny(td, EINVAL, MSG_20);
   td.td_retval = 0;
-  mtxLock(queue.page.mtx, 0, k.self);
+  lockQueue(k, queue.page);
   const error = msgctlLocked(k, td, queue, cmd, buf);
-  mtxUnlock(queue.page.mtx, 0);
+  unlockQueue(k, queue.page);
   if (cmd === IPC_RMID && error === OK) msgFree(k, queue);
   return error;
 }
@@ -136,7 +124,7 @@ function msgctlLocked(
     case IPC_SET:
       return msgSet(k, td, queue.page, buf!);
     case IPC_STAT:
-      return msgStat(k, td, queue, buf);
+      return msgStat(td, queue.page, shownKey(k, td.p_ucred, queue), buf);
     default:
       return deny(td, EINVAL, MSG_30);
   }
@@ -165,27 +153,6 @@ function msgSet(k: Kernel, td: Thread, page: MsgPage, buf: MsqidDs): Errno {
   return OK;
 }
 
-function msgStat(k: Kernel, td: Thread, queue: MsgQueue, buf: MsqidDs | null): Errno {
-  const error = ipcperm(td, queue.page, IPC_R);
-  if (error !== OK) return error;
-  if (buf === null) return deny(td, EFAULT, MSG_29);
-  copyMsqid(k, td, queue, buf);
-  return OK;
-}
-
-function copyMsqid(k: Kernel, td: Thread, queue: MsgQueue, out: MsqidDs): void {
-  const { hdr, times } = queue.page;
-  copyPerm(queue.page, shownKey(k, td.p_ucred, queue), out.msg_perm);
-  out.msg_cbytes = hdr[P_CBYTES];
-  out.msg_qnum = hdr[P_QNUM];
-  out.msg_qbytes = hdr[P_QBYTES];
-  out.msg_lspid = hdr[P_LSPID];
-  out.msg_lrpid = hdr[P_LRPID];
-  out.msg_stime = times[T_STIME];
-  out.msg_rtime = times[T_RTIME];
-  out.msg_ctime = times[T_CTIME];
-}
-
 /** A row of kern.ipc.msqids that is not all zero. */
 export interface MsgRow {
   readonly ix: Ix;
@@ -200,9 +167,9 @@ export function msgList(k: Kernel, td: Thread, all = false): MsgRow[] {
   if (sees === null) return [];
   const rows: MsgRow[] = [];
   for (const queue of k.msg.table.slots) {
-    if (queue === null || isDead(queue) || !sees(queue)) continue;
+    if (queue === null || isDead(queue.page) || !sees(queue)) continue;
     const ds = msqidDs();
-    copyMsqid(k, td, queue, ds);
+    copyMsqid(queue.page, shownKey(k, td.p_ucred, queue), ds);
     rows.push({ ix: queue.ix, id: k.msg.table.idOf(queue) as Msqid, ds });
   }
   return rows;

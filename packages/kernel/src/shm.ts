@@ -28,7 +28,6 @@ import {
   SHMSEG_ALLOCATED,
 } from "@jailyard/abi/shm";
 import type { Key } from "@jailyard/abi/types";
-import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
 import { ipcperm } from "./ipcperm.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Root } from "./model.ts";
@@ -43,6 +42,7 @@ import {
   T_SEGSZ,
 } from "./shmpage.ts";
 import { isRemoved, type ShmSegment, segBytes, shmTakeSlot } from "./shmseg.ts";
+import { lockPage, unlockPage } from "./site.ts";
 import { deny, type Thread } from "./thread.ts";
 import { count, inUse } from "./usage.ts";
 import { Vmspace, vmspaceDetach } from "./vm.ts";
@@ -165,7 +165,7 @@ export function shmat(k: Kernel, td: Thread, shmid: number, addr: number, shmflg
   const seg = shmFind(k, root, shmid);
   if (seg === null) return deny(td, EINVAL, SHM_17);
   const { page } = seg;
-  mtxLock(page.mtx, 0, k.self);
+  lockPage(k, page);
   let error = ipcperm(td, page, (shmflg & SHM_RDONLY) !== 0 ? IPC_R : IPC_R | IPC_W);
   if (error === OK) error = shmMap(k, td, td.p_vmspace, seg, addr, shmflg);
   if (error === OK) {
@@ -173,7 +173,7 @@ export function shmat(k: Kernel, td: Thread, shmid: number, addr: number, shmflg
     page.hdr[P_NATTCH]++;
     page.times[T_ATIME] = k.now;
   }
-  mtxUnlock(page.mtx, 0);
+  unlockPage(page);
   return error;
 }
 

@@ -9,11 +9,11 @@
 
 import { PAGE_SIZE, SHMSEG_REMOVED } from "@jailyard/abi/shm";
 import type { Ix } from "@jailyard/abi/types";
-import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
 import { P_KEY, P_MODE } from "./ipcpage.ts";
 import { type IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
 import { P_LPID, P_NATTCH, type ShmPage, T_DTIME, T_SEGSZ } from "./shmpage.ts";
+import { lockPage, unlockPage } from "./site.ts";
 import { count, slotsFor } from "./usage.ts";
 
 export type ShmSegment = IpcObject<ShmPage>;
@@ -52,18 +52,18 @@ export const isRemoved = (seg: ShmSegment): boolean =>
 
 /** One more address space shows the segment: fork. [SHM-33] */
 export function shmInherit(k: Kernel, { page }: ShmSegment): void {
-  mtxLock(page.mtx, 0, k.self);
+  lockPage(k, page);
   page.hdr[P_NATTCH]++;
-  mtxUnlock(page.mtx, 0);
+  unlockPage(page);
 }
 
 /** One attach less; with the last one a removed segment is gone. [SHM-30] */
 export function shmDetach(k: Kernel, seg: ShmSegment): void {
   const { page } = seg;
-  mtxLock(page.mtx, 0, k.self);
+  lockPage(k, page);
   page.times[T_DTIME] = k.now;
   page.hdr[P_NATTCH]--;
-  mtxUnlock(page.mtx, 0);
+  unlockPage(page);
   if (isRemoved(seg)) shmFreeUnattached(k, seg);
 }
 
@@ -88,7 +88,7 @@ export function shmFreeUnattached(k: Kernel, seg: ShmSegment): void {
   k.racct?.sub(cred, "shmsize", bytes);
   if (page.hdr[P_LPID] === 0) k.pages.give(page.data);
   else k.pages.drop(page.data); // a program that was attached may hold it still
-  k.retire(page.buffer);
+  k.retire(page);
   k.release(cred);
 }
 
@@ -98,8 +98,8 @@ export function shmCleanup(k: Kernel, doomed: (seg: ShmSegment) => boolean): voi
 }
 
 function shmRemove(k: Kernel, seg: ShmSegment): void {
-  mtxLock(seg.page.mtx, 0, k.self);
+  lockPage(k, seg.page);
   shmRemoveLocked(k, seg);
-  mtxUnlock(seg.page.mtx, 0);
+  unlockPage(seg.page);
   shmFreeUnattached(k, seg);
 }

@@ -14,7 +14,7 @@ import { FACILITIES, type Facility } from "@jailyard/abi/types";
 import { privileged, unjailed } from "./cred.ts";
 import { prisonOf } from "./jail.ts";
 import { jailParamExists } from "./jailparam.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, publish } from "./kernel.ts";
 import type { Prison } from "./prison.ts";
 import { deny, type Thread } from "./thread.ts";
 
@@ -108,6 +108,20 @@ const sysvipcAllowed: Node = {
   },
 };
 
+/** Written by root of the host, it panics the kernel: to see what becomes of those who depend on it. */
+const kdbPanic: Node = {
+  name: "debug.kdb.panic",
+  kind: "run",
+  about: "set to panic the kernel",
+  min: -(2 ** 31),
+  max: 2 ** 31 - 1,
+  exists: always,
+  read: () => 0,
+  write() {
+    throw new Error("panic: kdb_sysctl_panic");
+  },
+};
+
 const boot = (name: string, about: string, read: Node["read"]): Node => ({
   ...readOnly(name, about, read),
   kind: "boot",
@@ -133,6 +147,7 @@ const NODES: readonly Node[] = [
     (_k, me) => me.pr_childcount,
   ),
   sysvipcAllowed,
+  kdbPanic,
   ...[...JAIL_PARAMS.values()].map(paramNode),
 ];
 
@@ -164,6 +179,7 @@ export function sysctlWrite(k: Kernel, td: Thread | null, name: string, value: n
   const inRange = Number.isSafeInteger(value) && value >= node.min && value <= node.max;
   if (!inRange) return refuse(EINVAL);
   node.write(k, value);
+  publish(k);
   return OK;
 }
 

@@ -6,6 +6,8 @@ import { boot, type Yard, type YardConfig } from "@jailyard/host/yard";
 /** What a scenario needs of whoever runs it. */
 export interface Context {
   readonly log: LogLevel;
+  /** Where calls run, who is woken, what a lock covers; the yard's own if absent. */
+  readonly manner?: Pick<YardConfig, "placement" | "wake" | "locks">;
   /** Stop, clean up, and throw Interrupted. */
   readonly signal?: AbortSignal;
   /** A yard is up; null: it goes down. */
@@ -17,14 +19,14 @@ export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
 
-/** @throws what `work` throws, or Interrupted; YardError if there can be no such yard */
+/** @throws what `work` throws, or Interrupted; YardError if there can be no such yard, or it dies */
 export async function inYard<T>(
   cx: Context,
   config: YardConfig,
   work: (yard: Yard) => Promise<T>,
 ): Promise<T> {
   if (cx.signal?.aborted) throw new Interrupted();
-  const yard = await boot({ ...config, log: cx.log });
+  const yard = await boot({ ...cx.manner, ...config, log: cx.log });
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   const interrupt = (): void => reject(new Interrupted());
   cx.signal?.addEventListener("abort", interrupt);
@@ -33,7 +35,7 @@ export async function inYard<T>(
     cx.onYard?.(yard);
     const done = work(yard);
     done.catch(() => {}); // it fails late, once the yard goes down under it
-    return await Promise.race([done, interrupted]);
+    return await Promise.race([done, interrupted, yard.failed]);
   } finally {
     cx.signal?.removeEventListener("abort", interrupt);
     cx.onYard?.(null);

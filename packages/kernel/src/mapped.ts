@@ -1,0 +1,534 @@
+/**
+ * The jail's side of placement `direct`: calls of a process on pages that its thread has mapped,
+ * with the functions of the page that the kernel uses too.
+ *
+ * A call takes the lock of the page and then looks whether it may go on: the object lives, and the
+ * process's grant is the one it knows. The kernel takes a grant back before anything changes that
+ * the grant rests on - credentials, what the jail sees, the end of the process - and then passes
+ * through the locks of all pages that the thread has, so that no call is on its way any more.
+ * EGATE: not mapped, not granted, or not for one page to decide; the kernel's thread does it.
+ */
+import { EDEAD, EGATE, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
+import { IPC_R, IPC_W, ipcidToIx } from "@jailyard/abi/ipc";
+import { type Msgbuf, msqidDs } from "@jailyard/abi/msg";
+import { MSG, NO_REASON, type Reason } from "@jailyard/abi/reason";
+import { SEM_UNDO, type Sembuf, type Sembufs, sembufs, semidDs } from "@jailyard/abi/sem";
+import type { Pid } from "@jailyard/abi/types";
+import type { Stuck } from "@jailyard/memory/mutex";
+import { INTERRUPTED, KERNEL, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
+import { C_DRAIN, C_TIME, type Commons } from "./commons.ts";
+import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
+import { ipcperm } from "./ipcperm.ts";
+import { type MsgPage, msgPage } from "./msgpage.ts";
+import {
+  type MsgSend,
+  type MsgWant,
+  msgrcvLocked,
+  msgrcvOver,
+  msgsndLocked,
+  msgUnhold,
+  msgUnkeep,
+  RETRY_MS,
+  sizeOf,
+} from "./msgpass.ts";
+import { msgStat } from "./msgread.ts";
+import { probe } from "./probe.ts";
+import { mostSops, type SemPage, SMALL_SOPS, semPage } from "./sempage.ts";
+import { semGet, semStat } from "./semread.ts";
+import type { UndoVector } from "./semundo.ts";
+import { keepSops, semcheck, semGone, semopLocked, semopOne, semopWoken } from "./semvec.ts";
+import {
+  type Caller,
+  lockPage,
+  lockQueue,
+  type Site,
+  type Subject,
+  unlockPage,
+  unlockQueue,
+} from "./site.ts";
+import { awaken, unlink, wasGranted } from "./sleepq.ts";
+import { interrupted } from "./thread.ts";
+
+const MSG_43 = MSG(43);
+
+/** A page on its way to a thread. */
+export interface Mapping {
+  readonly facility: "sem" | "msg";
+  readonly id: number;
+  readonly buffer: SharedArrayBuffer;
+  readonly nsems: number;
+  /** Is the object's key shown to the processes of this thread? */
+  readonly showsKey: boolean;
+}
+
+interface Mapped<P extends IpcPage> {
+  readonly page: P;
+  readonly showsKey: boolean;
+}
+
+/** Words that the thread shares with the kernel, and where in them is what. */
+export interface Head {
+  readonly words: Int32Array;
+  readonly drops: number;
+  readonly dropped: number;
+  readonly maps: number;
+  readonly caller: number;
+  readonly calls: number;
+  readonly sleeps: number;
+}
+
+/** What a thread is told at its start. */
+export interface SiteBoot {
+  readonly handoff: boolean;
+  readonly globalLocks: boolean;
+  readonly racct: boolean;
+  readonly semume: number;
+  readonly semopm: number;
+  readonly msgssz: number;
+  readonly msgtql: number;
+  readonly msgmnb: number;
+  /** Timeouts are the kernel's affair: its clock stands still. */
+  readonly virtualClock: boolean;
+}
+
+/** A thread of a jail as the place of calls. */
+export class MappedSite implements Site {
+  readonly commons: Commons;
+  readonly boot: SiteBoot;
+  readonly msginfo: Site["msginfo"];
+  readonly handoff: boolean;
+  readonly globalLocks: boolean;
+  readonly home: number;
+  readonly stuck: Stuck = () => {};
+  readonly self: number;
+  readonly #head: Head;
+  readonly sops: Sembufs;
+  readonly text: Uint8Array;
+  readonly #ringKernel: () => void;
+  readonly #sem = new Map<number, Mapped<SemPage>>();
+  readonly #msg = new Map<number, Mapped<MsgPage>>();
+  #drops: number;
+  #maps: number;
+  #lastId = -1;
+  #last: Mapped<SemPage> | null = null;
+  /** Pages that sleeping calls of this thread come back to. */
+  readonly sleptOn = new Map<MappedProcess, IpcPage>();
+
+  /** `self` owns the locks taken here; `home` is where its processes sleep. */
+  constructor(
+    commons: Commons,
+    boot: SiteBoot,
+    { self, home, head }: { self: number; home: number; head: Head },
+    ringKernel: () => void,
+  ) {
+    this.self = self;
+    this.#head = head;
+    this.#drops = head.words[head.drops];
+    this.#maps = head.words[head.maps];
+    this.commons = commons;
+    this.boot = boot;
+    this.handoff = boot.handoff;
+    this.globalLocks = boot.globalLocks;
+    this.home = home;
+    this.#ringKernel = ringKernel;
+    this.msginfo = { msgssz: boot.msgssz };
+    this.sops = sembufs(mostSops(boot.semopm));
+    this.text = new Uint8Array(boot.msgmnb);
+  }
+
+  get now(): number {
+    return this.commons.words[C_TIME] >>> 0;
+  }
+
+  /** Is there a page that this thread is to let go of? */
+  get behind(): boolean {
+    return this.#head.words[this.#head.drops] !== this.#drops;
+  }
+
+  /** Let go of what the kernel has taken from this thread, and say so. */
+  follow(): void {
+    const { words, drops, dropped, maps } = this.#head;
+    const at = Atomics.load(words, drops);
+    if (words[maps] !== this.#maps) {
+      this.#maps = words[maps];
+      this.#forget();
+    }
+    if (!this.#sweep()) return;
+    this.#drops = at;
+    Atomics.store(words, dropped, at);
+  }
+
+  /** Process `tid` begins to make a call: who holds a lock is found by this if the thread dies. */
+  enter(tid: number): void {
+    this.#head.words[this.#head.caller] = tid;
+  }
+
+  count(): void {
+    this.#head.words[this.#head.calls]++;
+  }
+
+  countSleep(): void {
+    this.#head.words[this.#head.sleeps]++;
+  }
+
+  map({ facility, id, buffer, nsems, showsKey }: Mapping): void {
+    const { semopm, msgtql, msgmnb } = this.boot;
+    this.follow();
+    this.#lastId = -1;
+    if (facility === "sem") this.#sem.set(id, { page: semPage(buffer, nsems, semopm), showsKey });
+    else this.#msg.set(id, { page: msgPage(buffer, msgtql, msgmnb), showsKey });
+  }
+
+  sem(semid: number): Mapped<SemPage> | null {
+    if (semid === this.#lastId) return this.#last;
+    const mapped = this.#sem.get(semid) ?? null;
+    if (mapped !== null) {
+      this.#lastId = semid;
+      this.#last = mapped;
+    }
+    return mapped;
+  }
+
+  msg(msqid: number): Mapped<MsgPage> | null {
+    return this.#msg.get(msqid) ?? null;
+  }
+
+  #forget(): void {
+    this.#sem.clear();
+    this.#msg.clear();
+    this.#lastId = -1;
+    this.#last = null;
+  }
+
+  /** Let go of pages whose objects are gone. @returns false if a sleeping call has one still */
+  #sweep(): boolean {
+    this.#lastId = -1;
+    this.#last = null;
+    for (const map of [this.#sem, this.#msg]) {
+      for (const [id, { page }] of map) if (page.hdr[P_ALIVE] === 0) map.delete(id);
+    }
+    return this.sleptOn.size === 0;
+  }
+
+  makeUndo(): UndoVector {
+    throw new Error("a process at the gate has its undo vector from the beginning");
+  }
+
+  wake(tid: number, how: number): void {
+    const { sleepers } = this.commons;
+    const central = sleepers.home[tid] === KERNEL;
+    sleepers.wake(tid, how);
+    if (central) this.#ringKernel();
+  }
+
+  taken(): void {} // accounting is on: no queue is mapped
+
+  /** A call of a message queue is over that slept: somebody may wait for that. */
+  drained(): void {
+    if (this.commons.words[C_DRAIN] !== 0) this.#ringKernel();
+  }
+}
+
+/** What a process at the gate knows of itself, and the word that says whether it holds still. */
+export interface Identity {
+  readonly tid: number;
+  readonly pid: Pid;
+  readonly cred: Subject;
+  readonly undo: UndoVector;
+}
+
+const NOBODY: Subject = {
+  cr_uid: -1,
+  cr_gid: -1,
+  cr_groups: [],
+  cr_prison: { pr_allow_suser: false },
+};
+
+type Asleep =
+  | { readonly call: "semop"; readonly page: SemPage; readonly sops: Sembufs }
+  | { readonly call: "msgsnd"; readonly page: MsgPage; readonly ix: number; readonly send: MsgSend }
+  | { readonly call: "msgrcv"; readonly page: MsgPage; readonly want: MsgWant };
+
+const lock = (site: Site, { call, page }: Asleep): void =>
+  call === "semop" ? lockPage(site, page) : lockQueue(site, page);
+
+const unlock = (site: Site, { call, page }: Asleep): void =>
+  call === "semop" ? unlockPage(page) : unlockQueue(site, page);
+
+/** One process's calls on pages. */
+export class MappedProcess implements Caller {
+  readonly site: MappedSite;
+  readonly #words: Int32Array;
+  readonly #grantAt: number;
+  #grant = 0;
+  readonly #identity: () => Identity;
+  tid = 0;
+  p_pid = 0 as Pid;
+  p_ucred: Subject = NOBODY;
+  td_undo: UndoVector | null = null;
+  td_retval = 0;
+  td_reason: Reason = NO_REASON;
+  td_interrupted = false;
+  td_timedout = false;
+  readonly semds = semidDs();
+  readonly msgds = msqidDs();
+  message: Readonly<Msgbuf> = { mtype: 0, mtext: new Uint8Array(0) };
+  asleep: Asleep | null = null;
+
+  /** `words[grantAt]` is 0 without a grant, and else changes with what `identity` gives. */
+  constructor(site: MappedSite, words: Int32Array, grantAt: number, identity: () => Identity) {
+    this.site = site;
+    this.#words = words;
+    this.#grantAt = grantAt;
+    this.#identity = identity;
+  }
+
+  get retval(): number {
+    return this.td_retval;
+  }
+
+  get reason(): Reason {
+    return this.td_reason;
+  }
+
+  /** May calls be made at all, and does it know itself? */
+  ready(): boolean {
+    if (this.site.behind) this.site.follow();
+    const grant = this.#words[this.#grantAt];
+    if (grant === this.#grant && grant !== 0) return true;
+    return grant !== 0 && this.#introduce(grant);
+  }
+
+  #introduce(grant: number): boolean {
+    const { tid, pid, cred, undo } = this.#identity();
+    this.tid = tid;
+    this.p_pid = pid;
+    this.p_ucred = cred;
+    this.td_undo = undo;
+    this.#grant = grant;
+    return true;
+  }
+
+  /** The page is locked: may the call go on? */
+  #may(page: IpcPage): boolean {
+    return page.hdr[P_ALIVE] === 1 && this.#words[this.#grantAt] === this.#grant;
+  }
+
+  /** semop(2). */
+  semop(semid: number, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
+    const { boot } = site;
+    if (sops.length > SMALL_SOPS && (sops.length > boot.semopm || boot.racct)) return EGATE;
+    const mapped = this.ready() ? site.sem(semid) : null;
+    if (mapped === null) return EGATE;
+    const { page } = mapped;
+    site.enter(this.tid);
+    probe("before lock");
+    lockPage(site, page);
+    probe("locked");
+    let error: Errno = EGATE;
+    if (this.#may(page)) error = this.#semopLocked(page, sops);
+    unlockPage(page);
+    probe("unlocked");
+    site.count();
+    return error === ESLEEP
+      ? this.#sleep({ call: "semop", page, sops: keepSops(site.sops) })
+      : error;
+  }
+
+  #semopLocked(page: SemPage, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
+    if (sops.length === 1) {
+      const sop = sops[0];
+      const undo = sop[2] !== undefined && (sop[2] & SEM_UNDO) !== 0;
+      if (isShort(sop) && semopOne(site, this, page, sop[0], sop[1], undo)) return OK;
+    }
+    copyIn(sops, site.sops);
+    const error = semcheck(this, page, site.sops);
+    return error === OK ? semopLocked(site, this, page, site.sops) : error;
+  }
+
+  #sleep(asleep: Asleep): Errno {
+    this.asleep = asleep;
+    this.site.countSleep();
+    this.site.sleptOn.set(this, asleep.page);
+    probe("asleep");
+    return ESLEEP;
+  }
+
+  /** semctl(2): GETVAL and its kin. */
+  semget(semid: number, semnum: number, cmd: number): Errno {
+    return this.#read(semid, (page) => semGet(this, page, semnum, cmd));
+  }
+
+  /** semctl(2): IPC_STAT, into `semds`. */
+  semstat(semid: number): Errno {
+    return this.#read(semid, (page, showsKey) =>
+      semStat(this, page, showsKey ? page.hdr[P_KEY] : 0, this.semds),
+    );
+  }
+
+  #read(semid: number, read: (page: SemPage, showsKey: boolean) => Errno): Errno {
+    const mapped = this.ready() ? this.site.sem(semid) : null;
+    if (mapped === null) return EGATE;
+    const { page, showsKey } = mapped;
+    this.site.enter(this.tid);
+    this.td_retval = 0;
+    lockPage(this.site, page);
+    const error = this.#may(page) ? read(page, showsKey) : EGATE;
+    unlockPage(page);
+    this.site.count();
+    return error;
+  }
+
+  /** msgctl(2): IPC_STAT, into `msgds`. */
+  msgstat(msqid: number): Errno {
+    return this.#onQueue(msqid, (page, showsKey) =>
+      msgStat(this, page, showsKey ? page.hdr[P_KEY] : 0, this.msgds),
+    );
+  }
+
+  #onQueue(msqid: number, call: (page: MsgPage, showsKey: boolean) => Errno): Errno {
+    const mapped = this.ready() ? this.site.msg(msqid) : null;
+    if (mapped === null) return EGATE;
+    const { page, showsKey } = mapped;
+    this.site.enter(this.tid);
+    this.td_retval = 0;
+    probe("before lock");
+    lockQueue(this.site, page);
+    probe("locked");
+    const error = this.#may(page) ? call(page, showsKey) : EGATE;
+    unlockQueue(this.site, page);
+    probe("unlocked");
+    this.site.count();
+    return error;
+  }
+
+  /** msgsnd(2) of the first `msgsz` bytes of `mtext`. */
+  msgsnd(msqid: number, mtype: number, mtext: Uint8Array, msgsz: number, msgflg: number): Errno {
+    const send: MsgSend = { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false };
+    const error = this.#onQueue(msqid, (page) => {
+      const denied = ipcperm(this, page, IPC_W);
+      return denied === OK ? msgsndLocked(this.site, this, page, send) : denied;
+    });
+    if (error !== ESLEEP) return error;
+    const { page } = this.site.msg(msqid)!;
+    return this.#sleep({ call: "msgsnd", page, ix: ipcidToIx(msqid), send });
+  }
+
+  /** msgrcv(2), into `message`. */
+  msgrcv(msqid: number, msgsz: number, msgtyp: number, msgflg: number): Errno {
+    const msg = { mtype: 0, mtext: this.site.text };
+    const want: MsgWant = { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg };
+    const error = this.#onQueue(msqid, (page) => {
+      const denied = ipcperm(this, page, IPC_R);
+      return denied === OK ? msgrcvLocked(this.site, this, page, want, WOKEN) : denied;
+    });
+    if (error === OK) this.#receive(want);
+    if (error !== ESLEEP) return error;
+    return this.#sleep({ call: "msgrcv", page: this.site.msg(msqid)!.page, want });
+  }
+
+  #receive({ msg }: MsgWant): void {
+    this.message = { mtype: msg!.mtype, mtext: this.site.text.slice(0, this.td_retval) };
+  }
+
+  /** Go on after a sleep; ESLEEP if it is not over. EGATE: in the kernel, see `asleep`. */
+  resume(): Errno {
+    const { site } = this;
+    const asleep = this.asleep!;
+    if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
+    probe("woken");
+    site.enter(this.tid);
+    lock(site, asleep);
+    const how = awaken(site, this.tid);
+    this.td_interrupted = how === INTERRUPTED;
+    this.td_timedout = how === TIMEDOUT;
+    const error = how === KILLED ? EDEAD : this.#goOn(asleep, how);
+    unlock(site, asleep);
+    if (error === ESLEEP || error === EGATE) return error;
+    this.asleep = null;
+    site.sleptOn.delete(this);
+    if (asleep.call !== "semop") site.drained();
+    if (asleep.call === "msgrcv" && error === OK) this.#receive(asleep.want);
+    return error;
+  }
+
+  #goOn(asleep: Asleep, how: number): Errno {
+    const { site } = this;
+    const gone = asleep.page.hdr[P_ALIVE] === 0;
+    switch (asleep.call) {
+      case "semop":
+        if (gone) return semGone(this);
+        return semopWoken(site, this, asleep.page, asleep.sops, how);
+      case "msgsnd":
+        return gone ? EGATE : this.#sendOn(asleep);
+      case "msgrcv":
+        return gone ? msgrcvOver(this) : this.#receiveOn(asleep, how);
+    }
+  }
+
+  /** [MSG-42] [MSG-43] */
+  #sendOn({ page, send }: Asleep & { call: "msgsnd" }): Errno {
+    msgUnhold(this.site, this.tid, page);
+    if (this.td_interrupted) return interrupted(this, MSG_43);
+    return msgsndLocked(this.site, this, page, send);
+  }
+
+  #receiveOn({ page, want }: Asleep & { call: "msgrcv" }, how: number): Errno {
+    if (this.td_interrupted && !wasGranted(how)) return msgrcvOver(this);
+    this.td_interrupted = false;
+    const error = msgrcvLocked(this.site, this, page, want, how);
+    if (error !== OK && this.site.handoff) msgUnkeep(this.site, this.tid, page);
+    return error;
+  }
+
+  /** The kernel has taken over what `asleep` says. */
+  resumed(): void {
+    this.asleep = null;
+    this.site.sleptOn.delete(this);
+    this.site.drained();
+  }
+
+  /** A signal that is caught came: end the sleep unless somebody has. */
+  interrupt(): void {
+    this.#end(INTERRUPTED);
+  }
+
+  /** How long the sleep may last without being woken, in milliseconds. */
+  patience(): number {
+    const retries = this.asleep?.call === "msgsnd" && !this.site.boot.virtualClock;
+    return retries ? RETRY_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** That time has run out. */
+  expire(): void {
+    this.#end(TIMEDOUT);
+  }
+
+  #end(how: number): void {
+    const { site, tid, asleep } = this;
+    if (asleep === null) return;
+    site.enter(tid);
+    lock(site, asleep);
+    if (site.commons.sleepers.isAsleep(tid)) {
+      unlink(site, tid, asleep.page);
+      site.wake(tid, how);
+    }
+    unlock(site, asleep);
+  }
+}
+
+/** Are number and operation what C would have in an unsigned short and a short? */
+const isShort = (sop: Sembuf): boolean =>
+  (sop[0] & 0xffff) === sop[0] && (sop[1] << 16) >> 16 === sop[1];
+
+function copyIn(sops: readonly Sembuf[], out: Sembufs): void {
+  out.count = sops.length;
+  for (let i = 0; i < sops.length; i++) {
+    const sop = sops[i];
+    out.sem_num[i] = sop[0];
+    out.sem_op[i] = sop[1];
+    out.sem_flg[i] = sop[2] ?? 0;
+  }
+}
