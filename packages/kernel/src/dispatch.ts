@@ -41,7 +41,9 @@ import {
   RET0,
   RET1,
 } from "@jailyard/abi/wire";
+import { unjailed } from "./cred.ts";
 import { msgSleptOn } from "./elsewhere.ts";
+import { ipcnsCreate, ipcnsEnter, ipcnsList } from "./ipcnscall.ts";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
@@ -273,9 +275,14 @@ const jailGetCall = withArgument<JailParams>((k, tf, td, params, a) =>
 const ipcsCall: Call = (k, tf, td, a) => {
   const f = FACILITIES[a[0]];
   if (f === undefined) return deny(td, EINVAL, TOOL_43);
-  tf.bulk = listing(k, td, f);
+  if (a[1] !== 0 && !unjailed(td.p_ucred)) return deny(td, EPERM, TOOL_43);
+  tf.bulk = listing(k, td, f, a[1] !== 0);
   return OK;
 };
+
+/** A name in the data area, `a[0]` bytes, and the facility by number. */
+const ipcnsCall = (call: typeof ipcnsCreate): Call =>
+  withArgument<string>((k, _tf, td, name, a) => call(k, td, FACILITIES[a[1]], String(name)));
 
 function result(call: (k: Kernel, tf: Trapframe) => unknown): Call {
   return (k, tf) => {
@@ -385,5 +392,8 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
     { call: withArgument<string>((k, _tf, td, file) => kldunload(k, td, String(file))) },
   ],
   [sys.SYS_kldstat, { call: result((k) => kldstat(k)) }],
+  [sys.SYS_ipcns_create, { call: ipcnsCall(ipcnsCreate) }],
+  [sys.SYS_ipcns_enter, { call: ipcnsCall(ipcnsEnter) }],
+  [sys.SYS_ipcns_list, { call: result((k, { td }) => ipcnsList(k, td)) }],
   [sys.SYS_sysctlnames, { call: result((k) => sysctlNames(k)) }],
 ]);
