@@ -96,6 +96,8 @@ export type JailEvent =
   /** A process from outside has its pid, and its program is about to run. */
   | { readonly type: "started"; readonly pid: Pid }
   | { readonly type: "refused"; readonly text: string }
+  /** Its programs are gone, but not all that they began: the thread is to be ended. */
+  | { readonly type: "lingers" }
   /** The stack of this process is gone; nothing more comes from it. */
   | { readonly type: "unwound"; readonly root: Pid }
   /** Nor from any of its descendants in this thread. */
