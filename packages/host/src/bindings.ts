@@ -45,20 +45,6 @@ type Spawn =
   | { readonly uid: number; readonly gid: number; readonly groups: number[]; readonly comm: string }
   | { readonly adopt: Pid };
 
-/** Calls after which a process may see something else than before, or others may. */
-const CHANGES_VIEWS: ReadonlySet<number> = new Set([
-  sys.SYS_jail_set,
-  sys.SYS_jail_attach,
-  sys.SYS_jail_remove,
-  sys.SYS_kldload,
-  sys.SYS_kldunload,
-  sys.SYS_sysctl,
-  sys.SYS_setcred,
-  sys.SYS_ipcns_create,
-  sys.SYS_ipcns_enter,
-  sys.SYS_exit,
-]);
-
 /** Let go of every lock that a dead thread holds, once what it left half done is repaired. */
 function release(k: Kernel, { thread, objects }: ThreadMaps): void {
   const dead = k.threads[thread.page.head[CALLER]];
@@ -95,7 +81,7 @@ export class Bindings {
    */
   readonly #unstarted = new Map<Thread, number>();
   readonly counts = new Map<Prison, JailCounts>();
-  /** Views have changed since the last review. */
+  /** What somebody may call or see has changed since the last review: the kernel said so. */
   #stale = false;
 
   constructor(k: Kernel, direct: boolean, report: (event: EndedEvent) => void) {
@@ -191,17 +177,12 @@ export class Bindings {
     return counts;
   }
 
-  /** After anything that is not one process's own affair: what threads have must still be theirs. */
-  review(): void {
-    this.#stale = false;
-    if (this.#mappings === null) return;
-    const bindings = this.#byTid.filter((binding) => binding !== undefined);
-    this.#mappings.review(bindings);
-  }
-
-  /** A review if the kernel asked for one since the last. */
+  /** Once a call is over, before its caller is told: what threads have must still be theirs. */
   settle(): void {
-    if (this.#stale) this.review();
+    const stale = this.#stale;
+    this.#stale = false;
+    if (!stale || this.#mappings === null) return;
+    this.#mappings.review(this.#byTid.filter((binding) => binding !== undefined));
   }
 
   /** A forked child whose thread cannot be started. */
@@ -242,7 +223,6 @@ export class Bindings {
       return this.#answer(binding, EMAPPED);
     }
     const error = syscall(this.#k, tf, sysno);
-    if (CHANGES_VIEWS.has(sysno)) this.#stale = true;
     if (error === ESLEEP) {
       counts.sleeps++;
       // A signal that came between the program's last look and this call would be seen too late.

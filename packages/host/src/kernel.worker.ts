@@ -72,7 +72,9 @@ const deadly = new Proxy(control, {
     if (typeof method !== "function") return method;
     return (...args: unknown[]): unknown => {
       try {
-        return method.apply(target, args);
+        const result: unknown = method.apply(target, args);
+        system.bindings.settle();
+        return result;
       } catch (error) {
         panic ??= error;
         return new Promise(() => {}); // the caller is told with everybody else

@@ -12,9 +12,10 @@ import { IPC_R, IPC_STAT, IPC_W } from "@jailyard/abi/ipc";
 import { GETNCNT, GETPID, GETVAL, GETZCNT } from "@jailyard/abi/sem";
 import { SYS_msgctl, SYS_msgrcv, SYS_msgsnd, SYS_semctl, SYS_semop } from "@jailyard/abi/syscall";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";
+import { tableOf } from "@jailyard/kernel/facility";
 import { type IpcPage, P_ALIVE } from "@jailyard/kernel/ipcpage";
-import { ipcperm } from "@jailyard/kernel/ipcperm";
-import type { IpcObject, IpcTable } from "@jailyard/kernel/ipctable";
+import { permits } from "@jailyard/kernel/ipcperm";
+import type { IpcObject } from "@jailyard/kernel/ipctable";
 import { KERNEL_OWNER, type Kernel } from "@jailyard/kernel/kernel";
 import type { Mapping } from "@jailyard/kernel/mappedsite";
 import type { Root } from "@jailyard/kernel/model";
@@ -115,10 +116,6 @@ export class Mappings {
     return this.#maps.get(thread)!;
   }
 
-  get threads(): Iterable<ThreadMaps> {
-    return this.#maps.values();
-  }
-
   /** The thread is gone, and with it what it had. */
   detach(thread: KernThread): void {
     const maps = this.of(thread);
@@ -137,7 +134,7 @@ export class Mappings {
 
   /** Kernel hook `retired`: true if some thread has the page, which is kept until none does. */
   retired(page: IpcPage): boolean {
-    this.collect();
+    this.#collect();
     const holders = this.#holders.get(page);
     if (holders === undefined) return false;
     this.#retired.add(page);
@@ -154,18 +151,11 @@ export class Mappings {
   }
 
   /** Take back what threads have let go of. */
-  collect(): void {
+  #collect(): void {
     if (this.#retired.size === 0) return;
     for (const maps of this.#maps.values()) {
       for (const page of maps.letGo()) this.#letGo(maps.thread, page);
     }
-  }
-
-  /** Bytes of pages that are kept for threads that have not let go yet. */
-  get keptBytes(): number {
-    let bytes = 0;
-    for (const { buffer } of this.#retired) bytes += buffer.byteLength;
-    return bytes;
   }
 
   /**
@@ -193,9 +183,7 @@ export class Mappings {
     const object = tableOf(k, f).at(id);
     if (object === null || object.page.hdr[P_ALIVE] === 0) return null;
     if (!k.model.visible(k, f, root, object)) return null;
-    const { td_reason } = td;
-    const usable = ipcperm(td, object.page, IPC_R) === 0 || ipcperm(td, object.page, IPC_W) === 0;
-    td.td_reason = td_reason;
+    const usable = permits(td, object.page, IPC_R) || permits(td, object.page, IPC_W);
     return usable ? object : null;
   }
 
@@ -263,20 +251,20 @@ export class Mappings {
   }
 
   /** Something may have changed: take back every leave and every page that is not right any more. */
-  review(granted: Iterable<Granted>): void {
+  review(processes: readonly Granted[]): void {
     const wrong = new Set<KernThread>();
-    for (const one of granted) if (!this.#holds(one)) wrong.add(one.thread);
-    const processes = [...granted];
+    for (const one of processes) if (!this.#holds(one)) wrong.add(one.thread);
     for (const thread of wrong) {
-      this.revoke(
+      const here = processes.filter((one) => one.thread === thread);
+      this.#revoke(
         thread,
-        processes.filter((one) => one.thread === thread).map(({ slot }) => slot),
+        here.map(({ slot }) => slot),
       );
     }
   }
 
   /** Take back all leaves and all pages of a thread. */
-  revoke(thread: KernThread, slots: readonly number[]): void {
+  #revoke(thread: KernThread, slots: readonly number[]): void {
     const { words, head } = thread.page;
     for (const slot of slots) Atomics.store(words, thread.page.row(slot) + GRANT, 0);
     const maps = this.of(thread);
@@ -330,9 +318,6 @@ export function thaw(frozen: readonly IpcPage[]): void {
 }
 
 const sameRoots = (a: Roots, b: Roots): boolean => FACILITIES.every((f) => a[f] === b[f]);
-
-export const tableOf = (k: Kernel, f: "sem" | "msg"): IpcTable<IpcPage> =>
-  (f === "sem" ? k.sem : k.msg.table) as unknown as IpcTable<IpcPage>;
 
 /** The facility of a call that a page can decide; null for others. */
 function onPage(sysno: number, cmd: number, msgcmd: number): "sem" | "msg" | null {

@@ -7,6 +7,7 @@ import { SEM_UNDO, sembufs } from "@jailyard/abi/sem";
 import type { Ix } from "@jailyard/abi/types";
 import { AWAKE, GRANTED, INTERRUPTED, KERNEL, KILLED, TIMEDOUT } from "@jailyard/memory/sleepers";
 import { SHOWN_SOPS, SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
+import { tableOf } from "./facility.ts";
 import { type IpcPage, P_ALIVE, T_STAMP } from "./ipcpage.ts";
 import type { IpcObject } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
@@ -20,7 +21,7 @@ import { unlink } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
 
 /** Is the process in a call that sleeps in a thread of its jail, or has not gone on since? */
-export function isElsewhere(k: Kernel, { tid }: Thread): boolean {
+function isElsewhere(k: Kernel, { tid }: Thread): boolean {
   const { sleepers } = k.commons;
   return sleepers.home[tid] !== KERNEL && sleepers.state[tid] !== AWAKE;
 }
@@ -36,8 +37,8 @@ export const msgElsewhere = (k: Kernel, td: Thread): boolean =>
 /** What it sleeps on; null if that is gone. */
 function sleptOn(k: Kernel, tid: number): IpcObject<IpcPage> | null {
   const { rows } = k.commons;
-  const table = rows.facility[tid] === SLEEPS_SEM ? k.sem : k.msg.table;
-  const object = (table?.slots[rows.ix[tid]] ?? null) as IpcObject<IpcPage> | null;
+  const f = rows.facility[tid] === SLEEPS_SEM ? "sem" : "msg";
+  const object = k.modules[f].loaded ? (tableOf(k, f).slots[rows.ix[tid]] ?? null) : null;
   if (object === null || object.page.times[T_STAMP] !== rows.stamp[tid]) return null;
   return object;
 }
@@ -118,13 +119,10 @@ function deadlineOf(k: Kernel, td: Thread): number {
   return rows.since[td.tid] + RETRY_MS;
 }
 
-/** End the sleeps elsewhere whose time has run out at `nowMs`. @returns whether there was one */
-export function expireElsewhere(k: Kernel, nowMs: number): boolean {
-  let any = false;
+/** End the sleeps elsewhere whose time has run out at `nowMs`. */
+export function expireElsewhere(k: Kernel, nowMs: number): void {
   for (const td of k.procs.values()) {
     if (!sleepsElsewhere(k, td) || deadlineOf(k, td) > nowMs) continue;
     endSleep(k, td, TIMEDOUT);
-    any = true;
   }
-  return any;
 }

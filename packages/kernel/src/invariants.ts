@@ -8,6 +8,7 @@ import { PAGE_SIZE } from "@jailyard/abi/shm";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";
 import { SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
 import { sleepsElsewhere } from "./elsewhere.ts";
+import { tableOf } from "./facility.ts";
 import { type IpcPage, P_IX, P_KEY, P_MODE, P_SLEEP_HEAD, P_SLEEPERS } from "./ipcpage.ts";
 import type { IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
@@ -87,13 +88,7 @@ function sum<T>(all: Iterable<T>, value: (one: T) => number): number {
   return total;
 }
 
-const byFacility = {
-  sem: (k: Kernel): IpcTable<IpcPage> => k.sem as unknown as IpcTable<IpcPage>,
-  shm: (k: Kernel): IpcTable<IpcPage> => k.shm.table as unknown as IpcTable<IpcPage>,
-  msg: (k: Kernel): IpcTable<IpcPage> => k.msg.table as unknown as IpcTable<IpcPage>,
-};
-const tables = (k: Kernel): IpcTable<IpcPage>[] =>
-  FACILITIES.filter((f) => k.modules[f].loaded).map((f) => byFacility[f](k));
+const tables = (k: Kernel): IpcTable<IpcPage>[] => present(k).map((f) => tableOf(k, f));
 
 const liveIn = ({ slots }: IpcTable<IpcPage>): AnyObject[] =>
   slots.filter((object) => object !== null);
@@ -170,7 +165,7 @@ function wchan(k: Kernel, tid: number): number | undefined {
 /** A sleeper is counted on one semaphore. [SEM-60] */
 function checkSem(c: Check): void {
   const { k } = c;
-  const sets = liveIn(byFacility.sem(k)) as unknown as SemSet[];
+  const sets = liveIn(tableOf(k, "sem")) as unknown as SemSet[];
   equal(
     c,
     "semaphores in use",
