@@ -15,7 +15,7 @@ import { msgLetGo } from "./msg.ts";
 import { msgUnkeep, RETRY_MS } from "./msgpass.ts";
 import type { MsgQueue } from "./msgq.ts";
 import type { SemSet } from "./sem.ts";
-import { semUncount, semWakeup, shownSops } from "./semvec.ts";
+import { semAdd, semUncount, semWakeup, shownSops } from "./semvec.ts";
 import { lockQueue, unlockQueue } from "./site.ts";
 import { unlink } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
@@ -94,11 +94,8 @@ function forgetSem(k: Kernel, tid: number, { page }: SemSet, granted: boolean): 
   semUncount(k, tid, page);
   if (!granted) return;
   const sops = shownSops(k, tid, sembufs(SHOWN_SOPS));
-  const { semval } = page.sem;
   for (let i = 0; i < sops.count; i++) {
-    if ((sops.sem_flg[i] & SEM_UNDO) === 0) continue;
-    const num = sops.sem_num[i];
-    semval[num] = Math.max(0, semval[num] - sops.sem_op[i]);
+    if ((sops.sem_flg[i] & SEM_UNDO) !== 0) semAdd(page, sops.sem_num[i], -sops.sem_op[i]);
   }
   semWakeup(k, page);
 }

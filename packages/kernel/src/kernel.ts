@@ -186,7 +186,7 @@ function hostPrison(): Prison {
   return host;
 }
 
-/** Owner word of the locks that the kernel's thread takes; a process's is its tid. */
+/** Owner word of the locks that the kernel's thread takes; that of another thread is its home. */
 export const KERNEL_OWNER = 0x3fffffff;
 
 /** Commons for `config`; `homes` is how many threads can be at the gate, and one for the kernel. */

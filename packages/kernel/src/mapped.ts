@@ -17,7 +17,7 @@ import type { Pid } from "@jailyard/abi/types";
 import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
-import type { MappedSite } from "./mappedsite.ts";
+import type { Mapped, MappedSite } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
   type MsgSend,
@@ -31,7 +31,6 @@ import {
   sizeOf,
 } from "./msgpass.ts";
 import { msgStat } from "./msgread.ts";
-import { probe } from "./probe.ts";
 import { type SemPage, SMALL_SOPS } from "./sempage.ts";
 import { semGet, semStat } from "./semread.ts";
 import type { UndoVector } from "./semundo.ts";
@@ -69,6 +68,9 @@ type Asleep =
   | { readonly call: "semop"; readonly page: SemPage; readonly sops: Sembufs }
   | { readonly call: "msgsnd"; readonly page: MsgPage; readonly ix: number; readonly send: MsgSend }
   | { readonly call: "msgrcv"; readonly page: MsgPage; readonly want: MsgWant };
+
+/** What is done on a page that is locked; `key` is what this viewer is shown. */
+type OnPage<P extends IpcPage> = (page: P, key: number) => Errno;
 
 const lock = (site: Site, { call, page }: Asleep): void =>
   call === "semop" ? lockPage(site, page) : lockQueue(site, page);
@@ -116,18 +118,19 @@ export class MappedProcess implements Caller {
   ready(): boolean {
     if (this.site.behind) this.site.follow();
     const grant = this.#words[this.#grantAt];
-    if (grant === this.#grant && grant !== 0) return true;
-    return grant !== 0 && this.#introduce(grant);
+    if (grant === 0) return false;
+    if (grant !== this.#grant) this.#introduce(grant);
+    this.site.enter(this.tid);
+    return true;
   }
 
-  #introduce(grant: number): boolean {
+  #introduce(grant: number): void {
     const { tid, pid, cred, undo } = this.#identity();
     this.tid = tid;
     this.p_pid = pid;
     this.p_ucred = cred;
     this.td_undo = undo;
     this.#grant = grant;
-    return true;
   }
 
   /** The page is locked: may the call go on? */
@@ -143,14 +146,10 @@ export class MappedProcess implements Caller {
     const mapped = this.ready() ? site.sem(semid) : null;
     if (mapped === null) return EGATE;
     const { page } = mapped;
-    site.enter(this.tid);
-    probe("before lock");
     lockPage(site, page);
-    probe("locked");
     let error: Errno = EGATE;
     if (this.#may(page)) error = this.#semopLocked(page, sops);
     unlockPage(page);
-    probe("unlocked");
     site.count();
     return error === ESLEEP
       ? this.#sleep({ call: "semop", page, sops: keepSops(site.sops) })
@@ -173,56 +172,46 @@ export class MappedProcess implements Caller {
     this.asleep = asleep;
     this.site.countSleep();
     this.site.sleptOn.set(this, asleep.page);
-    probe("asleep");
     return ESLEEP;
   }
 
   /** semctl(2): GETVAL and its kin. */
   semget(semid: number, semnum: number, cmd: number): Errno {
-    return this.#read(semid, (page) => semGet(this, page, semnum, cmd));
+    return this.#onSet(semid, (page) => semGet(this, page, semnum, cmd));
   }
 
   /** semctl(2): IPC_STAT, into `semds`. */
   semstat(semid: number): Errno {
-    return this.#read(semid, (page, showsKey) =>
-      semStat(this, page, showsKey ? page.hdr[P_KEY] : 0, this.semds),
-    );
-  }
-
-  #read(semid: number, read: (page: SemPage, showsKey: boolean) => Errno): Errno {
-    const mapped = this.ready() ? this.site.sem(semid) : null;
-    if (mapped === null) return EGATE;
-    const { page, showsKey } = mapped;
-    this.site.enter(this.tid);
-    this.td_retval = 0;
-    lockPage(this.site, page);
-    const error = this.#may(page) ? read(page, showsKey) : EGATE;
-    unlockPage(page);
-    this.site.count();
-    return error;
+    return this.#onSet(semid, (page, key) => semStat(this, page, key, this.semds));
   }
 
   /** msgctl(2): IPC_STAT, into `msgds`. */
   msgstat(msqid: number): Errno {
-    return this.#onQueue(msqid, (page, showsKey) =>
-      msgStat(this, page, showsKey ? page.hdr[P_KEY] : 0, this.msgds),
-    );
+    return this.#onQueue(msqid, (page, key) => msgStat(this, page, key, this.msgds));
   }
 
-  #onQueue(msqid: number, call: (page: MsgPage, showsKey: boolean) => Errno): Errno {
+  #onSet(semid: number, call: OnPage<SemPage>): Errno {
+    const mapped = this.ready() ? this.site.sem(semid) : null;
+    if (mapped === null) return EGATE;
+    lockPage(this.site, mapped.page);
+    const error = this.#locked(mapped, call);
+    unlockPage(mapped.page);
+    return error;
+  }
+
+  #onQueue(msqid: number, call: OnPage<MsgPage>): Errno {
     const mapped = this.ready() ? this.site.msg(msqid) : null;
     if (mapped === null) return EGATE;
-    const { page, showsKey } = mapped;
-    this.site.enter(this.tid);
-    this.td_retval = 0;
-    probe("before lock");
-    lockQueue(this.site, page);
-    probe("locked");
-    const error = this.#may(page) ? call(page, showsKey) : EGATE;
-    unlockQueue(this.site, page);
-    probe("unlocked");
-    this.site.count();
+    lockQueue(this.site, mapped.page);
+    const error = this.#locked(mapped, call);
+    unlockQueue(this.site, mapped.page);
     return error;
+  }
+
+  #locked<P extends IpcPage>({ page, showsKey }: Mapped<P>, call: OnPage<P>): Errno {
+    this.site.count();
+    this.td_retval = 0;
+    return this.#may(page) ? call(page, showsKey ? page.hdr[P_KEY] : 0) : EGATE;
   }
 
   /** msgsnd(2) of the first `msgsz` bytes of `mtext`. */
@@ -259,7 +248,6 @@ export class MappedProcess implements Caller {
     const { site } = this;
     const asleep = this.asleep!;
     if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
-    probe("woken");
     site.enter(this.tid);
     lock(site, asleep);
     const how = awaken(site, this.tid);

@@ -168,7 +168,15 @@ export class MappedSite implements Site {
     for (const map of [this.#sem, this.#msg]) {
       for (const [id, { page }] of map) if (page.hdr[P_ALIVE] === 0) map.delete(id);
     }
-    return this.sleptOn.size === 0;
+    for (const { buffer } of this.sleptOn.values()) if (!this.#has(buffer)) return false;
+    return true;
+  }
+
+  #has(buffer: SharedArrayBuffer): boolean {
+    for (const map of [this.#sem, this.#msg]) {
+      for (const { page } of map.values()) if (page.buffer === buffer) return true;
+    }
+    return false;
   }
 
   makeUndo(): UndoVector {
