@@ -20,6 +20,7 @@ import type { EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
+import { jailEntry } from "./jailentry.ts";
 import { type Logger, type LogLevel, makeLog } from "./log.ts";
 import { YardError } from "./yarderror.ts";
 
@@ -53,7 +54,7 @@ const HOST = 0 as Jid;
 export async function boot(config: YardConfig = {}): Promise<Yard> {
   const problem = limitsProblem(config.limits ?? {});
   if (problem !== null) throw new YardError(problem);
-  const yard = new Yard(config);
+  const yard = new Yard(config, await jailEntry());
   await yard.ready();
   return yard;
 }
@@ -78,7 +79,7 @@ export class Yard {
   #failed: Error | null = null;
 
   /** Use boot(). */
-  constructor(config: YardConfig) {
+  constructor(config: YardConfig, entry: URL) {
     this.config = config;
     this.log = typeof config.log === "object" ? config.log : makeLog(config.log ?? "warn");
     this.shape = shapeOf(config);
@@ -87,7 +88,7 @@ export class Yard {
     events.port1.on("message", (event: EndedEvent) => this.#processEnded(event));
     this.control = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
     this.pool = new Piscina({
-      filename: file("jail").href,
+      filename: entry.href,
       minThreads: 0,
       maxThreads: MAX_THREADS,
       concurrentTasksPerWorker: 1,
