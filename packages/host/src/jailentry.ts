@@ -3,8 +3,9 @@
  * types must be stripped cost five times what the thread itself does (docs/performance.md). rolldown
  * follows the imports of jail.worker.ts; the file is made when its sources have changed, and kept.
  *
- *   jail-<hash>.mjs   default: the task; it holds the modules that programs import (resolve.ts)
- *   jail.json         which sources it was made of
+ *   jail-<hash>.cjs       what piscina loads: turns on Node's cache of compiled code (compiled/)
+ *   jail-<hash>.all.cjs   default: the task; it holds the modules that programs import (resolve.ts)
+ *   jail.json             which sources it was made of
  *
  * Without rolldown (a development dependency), or a folder to write, threads load the sources.
  */
@@ -79,43 +80,47 @@ async function make(folder: string): Promise<string> {
       {
         name: "jail",
         resolveId: (id) => (id === ENTRY ? id : undefined),
-        load: (id) => (id === ENTRY ? entryText(folder) : undefined),
+        load: (id) => (id === ENTRY ? entryText() : undefined),
       },
     ],
   });
   const { output } = await bundle.generate({
-    format: "esm",
+    format: "cjs",
+    exports: "named",
     minify: { compress: true, mangle: false },
   });
   await bundle.close();
   const [chunk] = output;
   const sources = chunk.moduleIds.filter((id) => existsSync(id)).sort();
   const hash = hashOf(sources);
-  const file = join(folder, `jail-${hash.slice(0, 16)}.mjs`);
+  const name = `jail-${hash.slice(0, 16)}`;
+  const file = join(folder, `${name}.cjs`);
   forget(folder);
-  replace(file, chunk.code);
+  replace(join(folder, `${name}.all.cjs`), chunk.code);
+  replace(file, firstText(name));
   replace(join(folder, "jail.json"), JSON.stringify({ file, hash, sources } satisfies Made));
   return file;
 }
 
+/** Node keeps what it compiles, and what it strips of types, from here on: of programs too. */
+const firstText = (name: string): string =>
+  `require("node:module").enableCompileCache?.(__dirname + "/compiled");
+module.exports = require("./${name}.all.cjs").default;
+`;
+
 /** rolldown strips types and follows imports; what is named here alone is not in jail.worker.ts. */
-function entryText(folder: string): string {
+function entryText(): string {
   const quote = JSON.stringify;
   const host = (name: string): string => quote(join(here, name));
   const url = (file: string): string => quote(pathToFileURL(file).href);
   const modules = held();
-  const yard = url(join(here, "yard.ts"));
   return [
-    `import { enableCompileCache } from "node:module";`,
-    `import { holdModules, yardElsewhere } from ${host("resolve.ts")};`,
-    `import { YardError } from ${host("yarderror.ts")};`,
+    `import { holdModules } from ${host("resolve.ts")};`,
     `export { default } from ${host("jail.worker.ts")};`,
     ...modules.map((file, ix) => `import * as m${ix} from ${quote(file)};`),
     "holdModules({",
     ...modules.map((file, ix) => `${url(file)}: m${ix},`),
-    `${yard}: { YardError, ...yardElsewhere(${yard}) },`,
     `}, ${url(join(here, "programapi.ts"))});`,
-    `enableCompileCache?.(${quote(join(folder, "compiled"))});`,
   ].join("\n");
 }
 

@@ -6,6 +6,7 @@
  * is installed.
  */
 import * as module from "node:module";
+import { YardError } from "./yarderror.ts";
 
 const NAME = "jailyard";
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -18,12 +19,12 @@ export type Held = Readonly<Record<string, object>>;
 
 declare global {
   /** Where the modules that stand in for a file find what they hand out. */
-  var jailyardHeld: Held | undefined;
+  var jailyardHeld: Record<string, object> | undefined;
 }
 
 /** The files of these modules are loaded already; programapi is one of them. */
 export function holdModules(held: Held, programapi: string): void {
-  globalThis.jailyardHeld = held;
+  globalThis.jailyardHeld = { ...held };
   api = programapi;
 }
 
@@ -34,7 +35,7 @@ export function resolvePackage(): void {
     resolve(specifier, context, next) {
       if (specifier !== NAME) return next(specifier, context);
       try {
-        return next(specifier, context);
+        return wholePackage(next(specifier, context));
       } catch {
         return { url: api, shortCircuit: true };
       }
@@ -48,15 +49,18 @@ export function resolvePackage(): void {
 }
 
 /**
- * What stands for yard.ts in a jail's thread: the package's whole interface has it, programs do not
- * call it, and loading it would cost as much as the thread does. Who calls it all the same has it.
+ * The package's whole interface can boot yards too. Programs do not, and loading that would cost as
+ * much as their thread; who does so all the same, in a file that is program and script, has it.
  */
-export const yardElsewhere = (url: string): object => ({
-  async boot(config: unknown): Promise<unknown> {
-    const { boot } = await import(`${url}?own`);
-    return boot(config);
-  },
-});
+function wholePackage(resolved: module.ResolveFnOutput): module.ResolveFnOutput {
+  const held = globalThis.jailyardHeld;
+  const { url } = resolved;
+  if (held === undefined || url in held) return resolved;
+  const boot = async (config: unknown): Promise<unknown> =>
+    (await import(`${url}?whole`)).boot(config);
+  held[url] = { ...held[api], boot, YardError };
+  return resolved;
+}
 
 /** A module that exports what the one of this file exports, which has run. */
 const standIn = (url: string, held: object): string =>
