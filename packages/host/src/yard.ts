@@ -40,12 +40,17 @@ export interface YardConfig {
   readonly placement?: Placement;
   /** Processes that one jail's thread can run as coroutines; a power of two. */
   readonly slots?: number;
+  /** What the program of one thread may allocate, segments apart; one that wants more ends it. */
+  readonly jailMemoryMib?: number;
   readonly log?: LogLevel | Logger;
   /** The clock stands still but for `advance`. */
   readonly virtualClock?: boolean;
 }
 
 const SLOTS = 512;
+/** Any limit below V8's own spares a thread 2 MiB of mapped builtins; see docs/performance.md. */
+const JAIL_MEMORY_MIB = 512;
+const JAIL_MEMORY_MIN = 16;
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const file = (name: string): URL => new URL(`./${name}.worker.${extension}`, import.meta.url);
 const HOST = 0 as Jid;
@@ -54,6 +59,10 @@ const HOST = 0 as Jid;
 export async function boot(config: YardConfig = {}): Promise<Yard> {
   const problem = limitsProblem(config.limits ?? {});
   if (problem !== null) throw new YardError(problem);
+  const { jailMemoryMib = JAIL_MEMORY_MIB } = config;
+  if (!(jailMemoryMib >= JAIL_MEMORY_MIN)) {
+    throw new YardError(`jailMemoryMib is ${jailMemoryMib}: a thread needs ${JAIL_MEMORY_MIN}`);
+  }
   const yard = new Yard(config, await jailEntry());
   await yard.ready();
   return yard;
@@ -94,6 +103,7 @@ export class Yard {
       concurrentTasksPerWorker: 1,
       idleTimeout: 2000,
       atomics: "disabled",
+      ...heapOf(config.jailMemoryMib ?? JAIL_MEMORY_MIB),
     });
   }
 
@@ -256,6 +266,10 @@ function kernelConfig(config: YardConfig): KernelConfig {
   const { model, limits, modules, racct, sysvipc_allowed, maxproc } = config;
   return { model, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
 }
+
+const heapOf = (mib: number): { resourceLimits: { maxOldGenerationSizeMb: number } } => ({
+  resourceLimits: { maxOldGenerationSizeMb: mib },
+});
 
 const shapeOf = ({ slots = SLOTS, limits = {} }: YardConfig): GateShape => ({
   slots,
