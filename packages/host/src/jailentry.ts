@@ -7,7 +7,8 @@
  *   jail-<hash>.all.cjs   default: the task; it holds the modules that programs import (resolve.ts)
  *   jail.json             which sources it was made of
  *
- * Without rolldown (a development dependency), or a folder to write, threads load the sources.
+ * Without rolldown (a development dependency), or a folder to write, threads load the sources. What
+ * is published is compiled, and loaded as it is.
  */
 import { createHash } from "node:crypto";
 import {
@@ -36,7 +37,8 @@ interface Made {
 
 /** What the threads of jails load: a file made of the sources, or the sources. */
 export async function jailEntry(): Promise<URL> {
-  const sources = new URL(import.meta.resolve("./jail.worker.ts"));
+  if (!import.meta.url.endsWith(".ts")) return new URL("./jail.worker.js", import.meta.url);
+  const sources = new URL("./jail.worker.ts", import.meta.url);
   const folder = cacheFolder();
   if (folder === null) return sources;
   const file = kept(folder) ?? (await make(folder).catch(() => null));
