@@ -11,7 +11,7 @@ import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jaily
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
 import { deadlineElsewhere, expireElsewhere, sleepsElsewhere } from "@jailyard/kernel/elsewhere";
 import { facilityBusy } from "@jailyard/kernel/facility";
-import { brokenInvariants, leftIn } from "@jailyard/kernel/invariants";
+import { leftIn } from "@jailyard/kernel/invariants";
 import { jailGet, jailRemove } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
@@ -209,7 +209,7 @@ export class Control {
 
   /** Invariants that do not hold now, a line each: the kernel's, and those of processes and threads. */
   check(): string[] {
-    return [...brokenInvariants(this.#k), ...this.#bindings.broken()];
+    return this.#bindings.check();
   }
 
   /** What there is, by kind: nothing is `{}`. */

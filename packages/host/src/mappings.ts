@@ -27,6 +27,7 @@ import { mtxOwner } from "@jailyard/memory/mutex";
 import {
   DROPPED,
   DROPS,
+  DYING,
   GID,
   GRANT,
   GROUPS,
@@ -164,13 +165,14 @@ export class Mappings {
    */
   map({ td, thread, slot }: Granted, sysno: number, a: Float64Array): boolean {
     const f = onPage(sysno, a[2], a[1]);
-    if (f === null || thread.page.words[thread.page.row(slot) + GRANT] === 0) return false;
-    const object = this.#find(td, f, a[0]);
+    if (f === null || thread.page.words[thread.page.row(slot) + GRANT] <= 0) return false;
     const maps = this.of(thread);
+    if (maps.frozen !== null) return false; // it may be ended at any moment
+    const object = this.#find(td, f, a[0]);
     if (object === null || maps.objects.has(object)) return false;
     maps.objects.add(object);
     this.#hold(thread, object.page);
-    post(thread, this.#mapping(td, f, object));
+    post(thread, this.#mapping(td, f, object, thread.page.head[MAPS]));
     return true;
   }
 
@@ -187,11 +189,12 @@ export class Mappings {
     return usable ? object : null;
   }
 
-  #mapping(td: Thread, facility: "sem" | "msg", object: AnyObject): Mapping {
+  #mapping(td: Thread, facility: "sem" | "msg", object: AnyObject, maps: number): Mapping {
     const k = this.#k;
     const { page } = object;
     return {
       facility,
+      maps,
       id: tableOf(k, facility).idOf(object),
       buffer: page.buffer,
       nsems: facility === "sem" ? (page as SemPage).nsems : 0,
@@ -210,7 +213,7 @@ export class Mappings {
     const { words } = thread.page;
     const row = thread.page.row(slot);
     const { cr_uid, cr_gid, cr_groups, cr_prison } = td.p_ucred;
-    if (words[row + GRANT] !== 0 || cr_prison !== home || cr_groups.length > GROUPS_MAX) return;
+    if (words[row + GRANT] > 0 || cr_prison !== home || cr_groups.length > GROUPS_MAX) return;
     const maps = this.of(thread);
     const roots = this.#roots(td);
     maps.roots ??= roots;
@@ -239,7 +242,7 @@ export class Mappings {
   #holds({ td, thread, slot }: Granted): boolean {
     const { words } = thread.page;
     const row = thread.page.row(slot);
-    if (words[row + GRANT] === 0) return true;
+    if (words[row + GRANT] <= 0) return true;
     const { cr_uid, cr_gid, cr_groups, cr_prison } = td.p_ucred;
     const same =
       words[row + UID] === (cr_uid | 0) &&
@@ -266,13 +269,21 @@ export class Mappings {
   /** Take back all leaves and all pages of a thread. */
   #revoke(thread: KernThread, slots: readonly number[]): void {
     const { words, head } = thread.page;
-    for (const slot of slots) Atomics.store(words, thread.page.row(slot) + GRANT, 0);
+    for (const slot of slots) {
+      const at = thread.page.row(slot) + GRANT;
+      if (words[at] !== DYING) Atomics.store(words, at, 0);
+    }
     const maps = this.of(thread);
     this.barrier(thread);
     Atomics.add(head, MAPS, 1);
     maps.roots = null;
     for (const object of maps.objects) maps.drop(object.page);
     maps.objects.clear();
+  }
+
+  /** The process ends: it begins no call on a page, and goes on with none after a sleep. */
+  die({ page }: KernThread, slot: number): void {
+    Atomics.store(page.words, page.row(slot) + GRANT, DYING);
   }
 
   /** No call that began before this one is on its way on any page of the thread. */
@@ -293,9 +304,11 @@ export class Mappings {
   #freeze(thread: KernThread): IpcPage[] {
     const frozen: IpcPage[] = [];
     for (const page of this.of(thread).all()) {
-      if (isOurs(page)) continue;
-      lockPage(this.#k, page);
-      page.frozen = true;
+      if (page.frozen === 0) {
+        if (isOurs(page)) continue;
+        lockPage(this.#k, page);
+      }
+      page.frozen++; // by each thread that has it and is to be ended
       frozen.push(page);
     }
     return frozen;
@@ -308,11 +321,12 @@ export class Mappings {
   }
 }
 
-const isOurs = (page: IpcPage): boolean => page.frozen || mtxOwner(page.mtx, 0) === KERNEL_OWNER;
+const isOurs = (page: IpcPage): boolean =>
+  page.frozen > 0 || mtxOwner(page.mtx, 0) === KERNEL_OWNER;
 
 export function thaw(frozen: readonly IpcPage[]): void {
   for (const page of frozen) {
-    page.frozen = false;
+    page.frozen--;
     unlockPage(page);
   }
 }

@@ -8,7 +8,7 @@ import type { Ix } from "@jailyard/abi/types";
 import { AWAKE, GRANTED, INTERRUPTED, KERNEL, KILLED, TIMEDOUT } from "@jailyard/memory/sleepers";
 import { SHOWN_SOPS, SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
 import { tableOf } from "./facility.ts";
-import { type IpcPage, P_ALIVE, T_STAMP } from "./ipcpage.ts";
+import { type IpcPage, P_ALIVE, P_IX, T_STAMP } from "./ipcpage.ts";
 import type { IpcObject } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
 import { msgLetGo } from "./msg.ts";
@@ -29,6 +29,13 @@ function isElsewhere(k: Kernel, { tid }: Thread): boolean {
 /** Does it sleep there now? */
 export const sleepsElsewhere = (k: Kernel, td: Thread): boolean =>
   isElsewhere(k, td) && k.commons.sleepers.isAsleep(td.tid);
+
+/** The same, on this page: whoever was woken and has not gone on is counted still. */
+export function waitsElsewhere(k: Kernel, td: Thread, page: IpcPage): boolean {
+  const { sleepers, rows } = k.commons;
+  if (!isElsewhere(k, td) || sleepers.state[td.tid] === KILLED) return false;
+  return rows.ix[td.tid] === page.hdr[P_IX] && rows.stamp[td.tid] === page.times[T_STAMP];
+}
 
 /** Kernel hook `inside`: does it sleep there in msgsnd or msgrcv? [MSG-72] */
 export const msgElsewhere = (k: Kernel, td: Thread): boolean =>

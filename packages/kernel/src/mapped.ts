@@ -15,6 +15,7 @@ import { MSG, NO_REASON, type Reason } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembuf, type Sembufs, semidDs } from "@jailyard/abi/sem";
 import type { Pid } from "@jailyard/abi/types";
 import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
+import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import type { Mapped, MappedSite } from "./mappedsite.ts";
@@ -98,7 +99,10 @@ export class MappedProcess implements Caller {
   message: Readonly<Msgbuf> = { mtype: 0, mtext: new Uint8Array(0) };
   asleep: Asleep | null = null;
 
-  /** `words[grantAt]` is 0 without a grant, and else changes with what `identity` gives. */
+  /**
+   * `words[grantAt]` is 0 without a grant, below 0 once the process ends, and else changes with what
+   * `identity` gives.
+   */
   constructor(site: MappedSite, words: Int32Array, grantAt: number, identity: () => Identity) {
     this.site = site;
     this.#words = words;
@@ -116,11 +120,13 @@ export class MappedProcess implements Caller {
 
   /** May calls be made at all, and does it know itself? */
   ready(): boolean {
-    if (this.site.behind) this.site.follow();
+    const { site } = this;
+    if (site.behind) site.follow();
+    if (site.isBroken) return false;
     const grant = this.#words[this.#grantAt];
-    if (grant === 0) return false;
+    if (grant <= 0) return false;
     if (grant !== this.#grant) this.#introduce(grant);
-    this.site.enter(this.tid);
+    site.enter(this.tid);
     return true;
   }
 
@@ -140,6 +146,17 @@ export class MappedProcess implements Caller {
 
   /** semop(2). */
   semop(semid: number, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
+    try {
+      return this.#semop(semid, sops);
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      throw error;
+    }
+  }
+
+  #semop(semid: number, sops: readonly Sembuf[]): Errno {
     const { site } = this;
     const { boot } = site;
     if (sops.length > SMALL_SOPS && (sops.length > boot.semopm || boot.racct)) return EGATE;
@@ -191,6 +208,10 @@ export class MappedProcess implements Caller {
   }
 
   #onSet(semid: number, call: OnPage<SemPage>): Errno {
+    return this.#guard(() => this.#callSet(semid, call));
+  }
+
+  #callSet(semid: number, call: OnPage<SemPage>): Errno {
     const mapped = this.ready() ? this.site.sem(semid) : null;
     if (mapped === null) return EGATE;
     lockPage(this.site, mapped.page);
@@ -200,6 +221,25 @@ export class MappedProcess implements Caller {
   }
 
   #onQueue(msqid: number, call: OnPage<MsgPage>): Errno {
+    return this.#guard(() => this.#callQueue(msqid, call));
+  }
+
+  /**
+   * The stack may overflow between lock and unlock. Then there is no room for a call here either:
+   * two stores say so, and the kernel takes back what was begun, as if the thread had died.
+   */
+  #guard<T>(call: () => T): T {
+    const { site } = this;
+    try {
+      return call();
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      throw error;
+    }
+  }
+
+  #callQueue(msqid: number, call: OnPage<MsgPage>): Errno {
     const mapped = this.ready() ? this.site.msg(msqid) : null;
     if (mapped === null) return EGATE;
     lockQueue(this.site, mapped.page);
@@ -245,11 +285,20 @@ export class MappedProcess implements Caller {
 
   /** Go on after a sleep; ESLEEP if it is not over. EGATE: in the kernel, see `asleep`. */
   resume(): Errno {
+    return this.#guard(() => this.#resume());
+  }
+
+  #resume(): Errno {
     const { site } = this;
     const asleep = this.asleep!;
+    site.mend();
     if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
     site.enter(this.tid);
     lock(site, asleep);
+    if (this.#ends()) {
+      unlock(site, asleep);
+      return ESLEEP; // until the kernel has taken back what the sleep left
+    }
     const how = awaken(site, this.tid);
     this.td_interrupted = how === INTERRUPTED;
     this.td_timedout = how === TIMEDOUT;
@@ -261,6 +310,12 @@ export class MappedProcess implements Caller {
     if (asleep.call !== "semop") site.drained();
     if (asleep.call === "msgrcv" && error === OK) this.#receive(asleep.want);
     return error;
+  }
+
+  /** Has the kernel begun to end the process, and not come to its sleep yet? */
+  #ends(): boolean {
+    const { state } = this.site.commons.sleepers;
+    return this.#words[this.#grantAt] < 0 && Atomics.load(state, this.tid) !== KILLED;
   }
 
   #goOn(asleep: Asleep, how: number): Errno {
@@ -316,8 +371,13 @@ export class MappedProcess implements Caller {
   }
 
   #end(how: number): void {
+    this.#guard(() => this.#endSleep(how));
+  }
+
+  #endSleep(how: number): void {
     const { site, tid, asleep } = this;
     if (asleep === null) return;
+    site.mend();
     site.enter(tid);
     lock(site, asleep);
     if (site.commons.sleepers.isAsleep(tid)) {

@@ -70,12 +70,12 @@ export function deny(td: { td_reason: Reason }, error: Errno, reason: Reason): E
 
 /** Lock a page of semaphores. One that is held for a thread's end is the kernel's already. */
 export function lockPage(k: Site, page: IpcPage): void {
-  if (page.frozen) return;
+  if (page.frozen > 0) return;
   mtxLock(page.mtx, 0, k.self, k.stuck);
 }
 
 export function unlockPage(page: IpcPage): void {
-  if (!page.frozen) mtxUnlock(page.mtx, 0);
+  if (page.frozen === 0) mtxUnlock(page.mtx, 0);
 }
 
 /** Lock a queue: its page, after the mutex of all queues where there is one. */
