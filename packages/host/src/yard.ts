@@ -50,7 +50,7 @@ export interface YardConfig {
   readonly racct?: boolean;
   readonly sysvipc_allowed?: boolean;
   readonly maxproc?: number;
-  /** Where semop, msgsnd, msgrcv and reads run: in the kernel's thread if absent. */
+  /** Where semop, msgsnd, msgrcv and reads run: `direct` if absent. */
   readonly placement?: Placement;
   /** Who goes on when an object changes: all its sleepers look (`herd`, FreeBSD's), or `handoff`. */
   readonly wake?: Wake;
@@ -392,7 +392,7 @@ function kernelConfig(config: YardConfig): KernelConfig {
   return { ...policy, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
 }
 
-const isDirect = ({ placement = "central" }: YardConfig): boolean => placement === "direct";
+const isDirect = ({ placement = "direct" }: YardConfig): boolean => placement === "direct";
 
 function siteOf({ limits = {}, wake, locks, racct, virtualClock }: YardConfig): SiteBoot {
   const { semume, semopm } = semInfo(limits);

@@ -3,6 +3,7 @@
  * into it, and what it is told of them.
  */
 import { type Sembufs, sembufs } from "@jailyard/abi/sem";
+import { waitWhile } from "@jailyard/memory/futex";
 import type { Stuck } from "@jailyard/memory/mutex";
 import { KERNEL } from "@jailyard/memory/sleepers";
 import { C_BROKEN, C_DRAIN, C_TIME, type Commons } from "./commons.ts";
@@ -145,10 +146,7 @@ export class MappedSite implements Site {
 
   /** Wait until the kernel has taken back what that call had begun. */
   mend(): void {
-    while (this.isBroken) {
-      this.#ringKernel();
-      Atomics.wait(this.headWords, this.brokenAt, 1, MEND_MS);
-    }
+    if (this.isBroken) waitWhile(this.headWords, this.brokenAt, 1, MEND_MS, this.#ringKernel);
   }
 
   #callForHelp(): void {

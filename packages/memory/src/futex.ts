@@ -47,3 +47,17 @@ export class Spin {
     this.spins = probe ? this.#most : Math.max(SPINS_MIN, this.spins >> 1);
   }
 }
+
+/** Sleep until word `at` is not `value` any more; `nag` is called first and then every `ms`. */
+export function waitWhile(
+  words: Int32Array,
+  at: number,
+  value: number,
+  ms: number,
+  nag: () => void,
+): void {
+  while (Atomics.load(words, at) === value) {
+    nag();
+    Atomics.wait(words, at, value, ms);
+  }
+}
