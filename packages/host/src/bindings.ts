@@ -7,7 +7,12 @@ import type { Pid } from "@jailyard/abi/types";
 import { getJson, RET0 } from "@jailyard/abi/wire";
 import { C_BROKEN, MSQ_MTX, SEM_UNDO_MTX } from "@jailyard/kernel/commons";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
-import { interruptElsewhere, killElsewhere, msgElsewhere } from "@jailyard/kernel/elsewhere";
+import {
+  interruptElsewhere,
+  isElsewhere,
+  killElsewhere,
+  msgElsewhere,
+} from "@jailyard/kernel/elsewhere";
 import { brokenInvariants } from "@jailyard/kernel/invariants";
 import { type Kernel, NO_HOOKS, run } from "@jailyard/kernel/kernel";
 import type { MsgPage } from "@jailyard/kernel/msgpage";
@@ -33,6 +38,8 @@ interface Binding {
   readonly slot: number;
   /** A call is under way and not answered. */
   calling: boolean;
+  /** Its thread knows that it has ended. */
+  told: boolean;
 }
 
 /** A thread that is attached to the gate: whose jail it is, and its processes by slot. */
@@ -281,7 +288,7 @@ export class Bindings {
   #bind(attached: Attached, slot: number, td: Thread): Binding {
     const frame = attached.thread.page.frame(slot);
     const tf = trapframe(td, frame, this.#k.seminfo.semopm);
-    const binding: Binding = { td, tf, thread: attached.thread, slot, calling: false };
+    const binding: Binding = { td, tf, thread: attached.thread, slot, calling: false, told: false };
     attached.slots[slot] = binding;
     this.#byTid[td.tid] = binding;
     if (this.#mappings !== null) this.#giveUndo(attached.thread, slot, td);
@@ -349,6 +356,8 @@ export class Bindings {
     const { thread, slot } = binding;
     this.#mappings.die(thread, slot);
     this.#mappings.barrier(thread);
+    // Its thread may use the slot again as soon as it sees that the sleep is over.
+    if (isElsewhere(this.#k, td)) this.#nudgeDead(binding, td.p_killed);
     killElsewhere(this.#k, td);
     if (this.#k.commons.sleepers.state[td.tid] === KILLED) this.#unseen.set(td.tid, thread);
   }
@@ -369,8 +378,14 @@ export class Bindings {
     this.#byTid[td.tid] = undefined;
     const attached = this.#threads[binding.thread.ix];
     if (attached !== undefined) attached.slots[binding.slot] = undefined;
-    nudge(binding.thread, binding.slot, { killed: td.p_xstat || 1 });
+    if (!binding.told) this.#nudgeDead(binding, td.p_xstat);
+    td.td_undo = null; // the memory is the slot's next process's
     if (binding.calling && binding.tf.sysno !== sys.SYS_exit) this.#answer(binding, EDEAD);
+  }
+
+  #nudgeDead(binding: Binding, how: number): void {
+    binding.told = true;
+    nudge(binding.thread, binding.slot, { killed: how || 1 });
   }
 
   /** Whose program may not know of it, and keeps its thread; or whom somebody asks for. */

@@ -21,7 +21,7 @@ import { unlink } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
 
 /** Is the process in a call that sleeps in a thread of its jail, or has not gone on since? */
-function isElsewhere(k: Kernel, { tid }: Thread): boolean {
+export function isElsewhere(k: Kernel, { tid }: Thread): boolean {
   const { sleepers } = k.commons;
   return sleepers.home[tid] !== KERNEL && sleepers.state[tid] !== AWAKE;
 }
@@ -77,8 +77,8 @@ function endSleep(k: Kernel, td: Thread, how: number): void {
 
 /** The process ends: whatever its sleep left anywhere is taken back. */
 export function killElsewhere(k: Kernel, td: Thread): void {
-  if (!isElsewhere(k, td)) return;
   const { sleepers, rows } = k.commons;
+  if (!isElsewhere(k, td)) return letGoOfDead(k, td);
   const object = sleptOn(k, td.tid);
   if (object === null) {
     sleepers.wake(td.tid, KILLED);
@@ -94,6 +94,14 @@ export function killElsewhere(k: Kernel, td: Thread): void {
   }
   unlockQueue(k, object.page);
   if (rows.facility[td.tid] === SLEEPS_MSG) msgLetGo(k, td.tid, object as MsgQueue);
+}
+
+/** It was to go on here with a msgsnd whose queue is gone, and holds that still. */
+function letGoOfDead(k: Kernel, { tid }: Thread): void {
+  const { sleepers, rows } = k.commons;
+  if (sleepers.home[tid] === KERNEL || rows.facility[tid] !== SLEEPS_MSG) return;
+  const object = rows.holder[tid] === 1 ? sleptOn(k, tid) : null;
+  if (object !== null && object.page.hdr[P_ALIVE] === 0) msgLetGo(k, tid, object as MsgQueue);
 }
 
 /** Its count; and what it was served and would have undone at its exit. */
