@@ -21,15 +21,15 @@ import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
 import { msgRepair, semRepair } from "@jailyard/kernel/repair";
 import type { SemPage } from "@jailyard/kernel/sempage";
 import { UndoVector } from "@jailyard/kernel/semundo";
-import { lockPage, unlockPage } from "@jailyard/kernel/site";
+import { lockPage, lockQueues, unlockPage, unlockQueues } from "@jailyard/kernel/site";
 import { SLEEPING, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
-import { mtxLock, mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
+import { mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
 import { Carver } from "@jailyard/memory/page";
 import { AWAKE, KILLED } from "@jailyard/memory/sleepers";
 import { BROKEN, CALLER, DIRECT_CALLS, DIRECT_SLEEPS } from "@jailyard/trap/gate";
 import { answer, type KernThread, nudge, unseenSignals } from "@jailyard/trap/kern";
 import type { EndedEvent } from "./boot.ts";
-import { Mappings, type ThreadMaps, thaw } from "./mappings.ts";
+import { Mappings, type ThreadMaps } from "./mappings.ts";
 
 interface Binding {
   readonly td: Thread;
@@ -158,8 +158,7 @@ export class Bindings {
   #unlock(attached: Attached): void {
     if (this.#mappings === null) return;
     const maps = this.#mappings.of(attached.thread);
-    if (maps.frozen !== null) thaw(maps.frozen);
-    maps.frozen = null;
+    this.#mappings.thaw(attached.thread);
     release(this.#k, maps, this.#caller(attached.thread));
     this.#k.commons.sleepers.again();
   }
@@ -437,11 +436,11 @@ export class Bindings {
     const sets = k.modules.sem.loaded ? k.sem.slots : [];
     const queues = k.modules.msg.loaded ? k.msg.table.slots : [];
     const pages = [...sets, ...queues].flatMap((object) => (object ? [object.page] : []));
-    if (k.globalLocks) mtxLock(k.commons.locks, MSQ_MTX, k.self, k.stuck);
+    lockQueues(k);
     for (const page of pages) lockPage(k, page);
     return () => {
       for (const page of pages) unlockPage(page);
-      if (k.globalLocks) mtxUnlock(k.commons.locks, MSQ_MTX);
+      unlockQueues(k);
     };
   }
 

@@ -21,7 +21,7 @@ import type { Mapping } from "@jailyard/kernel/mappedsite";
 import type { Root } from "@jailyard/kernel/model";
 import { poolIsShared } from "@jailyard/kernel/msgpool";
 import type { SemPage } from "@jailyard/kernel/sempage";
-import { lockPage, unlockPage } from "@jailyard/kernel/site";
+import { lockPage, lockQueues, unlockPage, unlockQueues } from "@jailyard/kernel/site";
 import type { Thread } from "@jailyard/kernel/thread";
 import { mtxOwner } from "@jailyard/memory/mutex";
 import {
@@ -317,14 +317,28 @@ export class Mappings {
   /** The thread is about to be ended: it is in no critical section until it is detached. */
   freeze(thread: KernThread): void {
     const maps = this.of(thread);
-    maps.frozen ??= this.#freeze(thread);
+    if (maps.frozen !== null) return;
+    // A thread that waits for a page below would hold the mutex of all queues, and the kernel wait.
+    lockQueues(this.#k);
+    this.#k.queuesFrozen++;
+    maps.frozen = this.#freeze(thread);
+  }
+
+  /** It has ended. */
+  thaw(thread: KernThread): void {
+    const maps = this.of(thread);
+    if (maps.frozen === null) return;
+    thaw(maps.frozen);
+    maps.frozen = null;
+    this.#k.queuesFrozen--;
+    unlockQueues(this.#k);
   }
 }
 
 const isOurs = (page: IpcPage): boolean =>
   page.frozen > 0 || mtxOwner(page.mtx, 0) === KERNEL_OWNER;
 
-export function thaw(frozen: readonly IpcPage[]): void {
+function thaw(frozen: readonly IpcPage[]): void {
   for (const page of frozen) {
     page.frozen--;
     unlockPage(page);

@@ -132,6 +132,8 @@ export interface Kernel extends Site {
   readonly runq: Thread[];
   /** Sleepers with a timeout; all timeouts are equal, so the order is that of the deadlines. */
   readonly timeouts: Set<Thread>;
+  /** Threads that are being ended: while there are, the kernel holds the mutex of all queues. */
+  queuesFrozen: number;
   /** In kldunload, until nobody is inside a call of the module: woken when a sleep is over. */
   readonly drainers: Set<Thread>;
 
@@ -264,6 +266,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     queued: new Set(),
     runq: [],
     timeouts: new Set(),
+    queuesFrozen: 0,
     drainers: new Set(),
     pages,
     sem: undefined as never, // set by semInit, shmInit, msgInit

@@ -67,6 +67,7 @@ export class MappedSite implements Site {
   readonly msginfo: Site["msginfo"];
   readonly handoff: boolean;
   readonly globalLocks: boolean;
+  readonly queuesFrozen = 0;
   readonly home: number;
   readonly stuck: Stuck = () => this.#callForHelp();
   readonly self: number;

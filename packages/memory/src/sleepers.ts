@@ -81,6 +81,11 @@ export class Sleepers {
     if (Atomics.exchange(this.#homes, at, 1) === 0) this.ring(home);
   }
 
+  /** The home is to look at its sleepers once more. */
+  lookAgain(home: number): void {
+    Atomics.store(this.#homes, home * HOME_WORDS + LOOK, 1);
+  }
+
   /** Was any row of this home woken since it was last asked? */
   takeLook(home: number): boolean {
     const at = home * HOME_WORDS + LOOK;
