@@ -1,63 +1,92 @@
 /**
- * What a call through the gate costs beside a postMessage round trip between the same two kinds of
- * threads, in one run. `node bench/gate.ts`: nanoseconds, p50 and p99, and their ratios.
+ * A call through the gate to the kernel's thread, one at a time and by many, beside what else asks
+ * another thread: postMessage, comlink, synckit. The call is getpid, of which the kernel makes
+ * nothing.
  */
-import { once } from "node:events";
-import { Worker } from "node:worker_threads";
-import { boot } from "@jailyard/host/yard";
+import type { Yard } from "@jailyard/host/yard";
+import {
+  type Bench,
+  type BenchContext,
+  benchYard,
+  type Contenders,
+  raceFor,
+  resultsOf,
+  sized,
+} from "./bench.ts";
+import { growTo, type Part, type ProgramName, privateJail, startPlayers } from "./players.ts";
+import type { Result } from "./result.ts";
+import { callsPerSecond, firstValues } from "./rounds.ts";
+import { startThreads } from "./threads.ts";
 
-const CALLS = 20_000;
-const ROUNDS = 5;
+const QUANTILES = firstValues(3);
 
-interface Quantiles {
-  readonly p50: number;
-  readonly p99: number;
+/** A gate that was not called was not measured. */
+async function called(yard: Yard, work: () => Promise<Result[]>): Promise<Result[]> {
+  const before = (await yard.stats()).calls;
+  const results = await work();
+  const calls = (await yard.stats()).calls - before;
+  if (calls < 32) throw new Error(`only ${calls} calls came through the gate`);
+  return results;
 }
 
-function quantiles(nanos: Float64Array): Quantiles {
-  const sorted = nanos.toSorted();
-  return { p50: sorted[sorted.length >> 1], p99: sorted[Math.floor(sorted.length * 0.99)] };
+async function oneCall(cx: BenchContext, id: string, program: ProgramName): Promise<Result[]> {
+  await using stack = new AsyncDisposableStack();
+  const yard = await benchYard(stack, cx.variant);
+  const part: Part = { jail: await privateJail(yard, "jail1"), program, arg: { each: true } };
+  const contenders: Contenders = { ours: await startPlayers(stack, [part], QUANTILES) };
+  for (const way of ["postMessage", "comlink", "synckit"] as const) {
+    contenders[way] = await startThreads(stack, { way, judge: QUANTILES });
+  }
+  return await called(yard, async () => {
+    const [p50, p99, first] = await raceFor(cx, contenders);
+    return [
+      ...resultsOf(id, "ns", p50),
+      ...resultsOf(`${id}_p99`, "ns", p99),
+      ...resultsOf(`${id}_after_idle`, "ns", first),
+    ];
+  });
 }
 
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1];
+const SHAPES = [1, 8, 64, 512].flatMap((jails) => [1, 8].map((procs) => [jails, procs] as const));
+/** As many callers as comlink is asked to bear: it takes a thread for each. */
+const COMLINK_MAX = 8;
 
-async function gate(): Promise<Quantiles> {
-  const yard = await boot();
-  try {
-    const host = await yard.host;
-    const process = await host.spawn({
-      module: new URL("./programs/caller.ts", import.meta.url),
-      arg: { calls: CALLS },
+async function throughput(cx: BenchContext, jails: number, procs: number): Promise<Result[]> {
+  await using stack = new AsyncDisposableStack();
+  const id = `gate_throughput_${jails}x${procs}`;
+  const yard = await benchYard(stack, cx.variant);
+  if (!(await growTo(cx, yard, sized(cx, jails), id))) return [];
+  const parts: Part[] = [];
+  for (const jail of yard.jails.values()) {
+    for (let i = 0; i < procs; i++) parts.push({ jail, program: "gate", arg: { each: false } });
+  }
+  const contenders: Contenders = { ours: await startPlayers(stack, parts, callsPerSecond) };
+  if (jails <= COMLINK_MAX) {
+    contenders.comlink = await startThreads(stack, {
+      way: "comlink",
+      judge: callsPerSecond,
+      callers: sized(cx, jails),
+      lanes: procs,
     });
-    const [nanos] = (await once(process, "record")) as [Float64Array];
-    await process.exited;
-    return quantiles(nanos);
-  } finally {
-    await yard.shutdown();
   }
+  return await called(yard, async () => {
+    const [rate] = await raceFor(cx, contenders);
+    return resultsOf(id, "calls/s", rate);
+  });
 }
 
-async function postMessage(): Promise<Quantiles> {
-  const worker = new Worker(new URL("./programs/echo.worker.ts", import.meta.url));
-  const nanos = new Float64Array(CALLS);
-  for (let i = 0; i < CALLS; i++) {
-    const started = performance.now();
-    worker.postMessage(i);
-    await once(worker, "message");
-    nanos[i] = (performance.now() - started) * 1e6;
-  }
-  await worker.terminate();
-  return quantiles(nanos);
-}
+const oneCallBench = (id: string, program: ProgramName): Bench => ({
+  ids: [id, `${id}_p99`, `${id}_after_idle`],
+  run: (cx) => oneCall(cx, id, program),
+});
 
-const rounds: { gate: Quantiles; post: Quantiles }[] = [];
-for (let i = 0; i < ROUNDS; i++) rounds.push({ gate: await gate(), post: await postMessage() });
-
-for (const q of ["p50", "p99"] as const) {
-  const ours = median(rounds.map((round) => round.gate[q]));
-  const theirs = median(rounds.map((round) => round.post[q]));
-  const ratio = (ours / theirs).toFixed(2);
-  process.stdout.write(
-    `gate call ${q} ${ours.toFixed(0)} ns, postMessage round trip ${theirs.toFixed(0)} ns: ${ratio}\n`,
-  );
-}
+export const GATE_BENCHES: readonly Bench[] = [
+  oneCallBench("gate_call", "caller"),
+  oneCallBench("gate_call_awaited", "gate"),
+  ...SHAPES.map(
+    ([jails, procs]): Bench => ({
+      ids: [`gate_throughput_${jails}x${procs}`],
+      run: (cx) => throughput(cx, jails, procs),
+    }),
+  ),
+];

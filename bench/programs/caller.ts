@@ -1,13 +1,11 @@
-/** Time getpid(2) through the gate from a process that owns its thread; emits nanoseconds. */
+/** Time getpid(2), call by call, from a process that owns its thread. */
 import { blocking } from "jailyard";
+import { latencies } from "./latency.ts";
+import { type PlayerArg, playBlocking } from "./player.ts";
 
 export default blocking("caller", (p, arg) => {
-  const { calls } = arg as { calls: number };
-  const nanos = new Float64Array(calls);
-  for (let i = 0; i < calls; i++) {
-    const started = performance.now();
-    p.getpid();
-    nanos[i] = (performance.now() - started) * 1e6;
-  }
-  p.emit(nanos);
+  playBlocking(
+    arg as PlayerArg,
+    latencies(() => p.getpid()),
+  );
 });

@@ -121,6 +121,17 @@ describe("a running yard", () => {
     expect((await place.run("jls")).status).toBe(3);
   });
 
+  test("that dies with its kernel's thread says so in one line, with status 1", async () => {
+    const spins = program("stays", 'p.print("up"); for (;;);');
+    const yard = place.start("run", spins, "--jails", "2", "--procs", "2");
+    await yard.printed("up");
+    yard.interrupt("SIGUSR2");
+    expect(await yard.ended).toMatchObject({
+      status: 1,
+      err: "jailyard: the kernel's thread died, and with it the yard: it exited with code 1\n",
+    });
+  });
+
   test("Ctrl-C ends a program that never comes back, and one that never loads", async () => {
     writeFileSync(place.file("loads.ts"), 'process.stdout.write("loading");\nfor (;;);\n');
     const loads = place.start("run", "loads.ts", "--yard", "loads");

@@ -19,7 +19,7 @@ let thread: OneThread;
 
 beforeEach(() => {
   k = makeKernel({ maxproc: 16 });
-  bindings = new Bindings(k, () => {});
+  bindings = new Bindings(k, false, () => {});
   thread = oneThread();
   bindings.attach(thread.kern, k.prison0);
 });

@@ -3,7 +3,7 @@ import { EINVAL, ENOSPC, ERANGE, OK } from "@jailyard/abi/errno";
 import { SEM_UNDO } from "@jailyard/abi/sem";
 import type { KernelConfig } from "@jailyard/kernel/kernel";
 import { exec, fork } from "@jailyard/kernel/proc";
-import { semundoClear } from "@jailyard/kernel/semundo";
+import { semundoClear, structuresInUse } from "@jailyard/kernel/semundo";
 import type { Thread } from "@jailyard/kernel/thread";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fails, ok, outcome, sleeps, tearDown } from "../support/calls.ts";
@@ -82,7 +82,7 @@ describe("the vector", () => {
     const set = semset(b, [1]);
     ok(b, set.owner, set.semop([0, -1, SEM_UNDO]));
     ok(b, set.owner, set.semop([0, +1, SEM_UNDO]));
-    expect(b.k.semundo.inUse.size).toBe(0);
+    expect(structuresInUse(b.k.commons)).toBe(0);
   });
 
   test("emptied in the middle of a call, the rest of the call is lost [SEM-68]", () => {
@@ -118,7 +118,7 @@ describe("clearing", () => {
     const sets = [semset(b, [0, 0, 0, 0]), semset(b, [0, 0, 0, 0])];
     const td = user();
     for (const [set, num] of order) ok(b, td, sets[set].semopBy(td, [num, +1, SEM_UNDO]));
-    semundoClear(b.k.semundo, ix, which);
+    semundoClear(b.k.commons, td.td_undo!, ix, which);
     return entries(td).map(([set, num]) => [set, num]);
   }
   const ALL = -1;
@@ -192,7 +192,7 @@ describe("clearing", () => {
     ok(b, set.owner, set.setval(0, 1));
     expect(entries(td)).toEqual([[0, 1, -1]]);
     ok(b, set.owner, set.setall([5, 5]));
-    expect(b.k.semundo.inUse.size).toBe(0);
+    expect(structuresInUse(b.k.commons)).toBe(0);
   });
 
   test("an entry that survives removal swallows the undo of the next set there [SEM-72]", () => {

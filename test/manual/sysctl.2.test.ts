@@ -94,6 +94,15 @@ describe("sysctl(3)", () => {
   });
 });
 
+test("debug.kdb.panic: root of the host, and nobody else, breaks the kernel", () => {
+  const { k } = bench();
+  const inside = process(k, { prison: jail(k, "a") });
+  expect(read(k, "debug.kdb.panic", inside)).toBe(0);
+  expect(sysctlWrite(k, inside, "debug.kdb.panic", 1)).toBe(EPERM);
+  expect(() => sysctlWrite(k, null, "debug.kdb.panic", 1)).toThrow("panic: kdb_sysctl_panic");
+  expect(ending(k)).toEqual({});
+});
+
 describe("ERRORS", () => {
   test("[ENOENT] no such name [TOOL-43]", () => {
     const { k } = bench();

@@ -1,11 +1,11 @@
 import { ECHILD, EINTR, ESLEEP, OK } from "@jailyard/abi/errno";
-import { SIGKILL, SIGNALS, sigmask } from "@jailyard/abi/signal";
+import { SIGCHLD, SIGKILL, SIGNALS, sigmask } from "@jailyard/abi/signal";
 import type { Pid } from "@jailyard/abi/types";
 import { type Kernel, run } from "@jailyard/kernel/kernel";
 import { fork, kill, PID_INIT, psignal, WNOHANG, wait4 } from "@jailyard/kernel/proc";
-import { REAPED, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
+import { REAPED, SLEEPING, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
 import { describe, expect, test } from "vitest";
-import { ending } from "../support/jail.ts";
+import { ending, makeSet, remove, take } from "../support/jail.ts";
 import { bench, exit, jail, leftovers, ok, process } from "../support/kernel.ts";
 
 const forked = (k: Kernel, td: Thread): Thread => k.procs.get(ok(td, fork(k, td)) as Pid)!;
@@ -69,6 +69,55 @@ describe("wait4(2)", () => {
     psignal(k, parent, SIGKILL);
     run(k);
     expect([parent.p_state, child.p_pptr]).toEqual([REAPED, null]);
+    expect(ending(k)).toEqual({});
+  });
+});
+
+describe("SIGCHLD", () => {
+  const catching = (k: Kernel): Thread => {
+    const td = process(k);
+    td.p_sigcatch = sigmask(SIGCHLD);
+    return td;
+  };
+
+  test("tells a parent that catches it of each child's end", () => {
+    const { k } = bench();
+    const signalled: Thread[] = [];
+    k.hooks = { ...k.hooks, signalled: (td) => void signalled.push(td) };
+    const parent = catching(k);
+    exit(k, forked(k, parent));
+    expect([signalled, parent.p_siglist]).toEqual([[parent], sigmask(SIGCHLD)]);
+    expect(wait4(k, parent, -1, WNOHANG, { status: 0 })).toBe(OK);
+    expect(ending(k)).toEqual({});
+  });
+
+  test("is ignored by default, and ends no sleep", () => {
+    const { k, ended } = bench();
+    const parent = process(k);
+    const id = makeSet(k, parent);
+    const child = forked(k, parent);
+    expect(take(k, parent, id)).toBe(ESLEEP);
+    exit(k, child);
+    expect([parent.p_state, parent.p_siglist, ended.size]).toEqual([SLEEPING, 0, 0]);
+    remove(k, id);
+    expect(ending(k)).toEqual({});
+  });
+
+  test("ends the sleep of a parent that catches it, also in wait4, with EINTR", () => {
+    const { k, ended } = bench();
+    const parent = catching(k);
+    const id = makeSet(k, parent);
+    const [first, second] = [forked(k, parent), forked(k, parent)];
+    expect(take(k, parent, id)).toBe(ESLEEP);
+    exit(k, first);
+    expect(ended.get(parent)).toBe(EINTR);
+    parent.p_siglist = 0;
+    ended.clear();
+    expect(wait4(k, parent, second.p_pid, 0, { status: 0 })).toBe(ESLEEP);
+    exit(k, second);
+    expect([ended.get(parent), second.p_state]).toEqual([EINTR, ZOMBIE]);
+    expect(wait4(k, parent, second.p_pid, 0, { status: 0 })).toBe(OK);
+    remove(k, id);
     expect(ending(k)).toEqual({});
   });
 });

@@ -9,6 +9,7 @@ import type { IpcTable } from "@jailyard/kernel/ipctable";
 import { prisonRemove } from "@jailyard/kernel/jail";
 import { type Kernel, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
 import { psignal } from "@jailyard/kernel/proc";
+import { P_UNDONE, type SemPage } from "@jailyard/kernel/sempage";
 import type { Thread } from "@jailyard/kernel/thread";
 import { expect } from "vitest";
 import { type Bench, leftovers } from "./kernel.ts";
@@ -76,7 +77,16 @@ const rows = ({ slots, seq }: IpcTable<IpcPage>): object[] => [
   [...seq],
 ];
 
-const contents = ({ buffer, mtx }: IpcPage): object => [...new Uint8Array(buffer, mtx.byteLength)];
+/** All of a page but its lock and what is left in the journal of its last call. */
+function contents(page: IpcPage): object {
+  const { buffer, mtx, hdr, times } = page;
+  const { journal } = page as Partial<SemPage>;
+  const end = journal === undefined ? buffer.byteLength : journal.num.byteOffset;
+  const words = [...hdr];
+  if (journal !== undefined) words[P_UNDONE] = 0;
+  const bodyAt = times.byteOffset;
+  return [words, ...new Uint8Array(buffer, bodyAt, end - bodyAt), mtx.length];
+}
 
 /** Processes, objects and jails end; nothing may be left of any table. */
 export function tearDown({ k, ended }: Bench): void {

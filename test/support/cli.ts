@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../../packages/cli/src/main.ts";
 
+/** Loaded first, so that SIGUSR2 kills the kernel's thread. */
+const KILL_KERNEL = fileURLToPath(new URL("../cli/killkernel.ts", import.meta.url));
 const ENTRY = fileURLToPath(new URL("../../packages/cli/src/jailyard.ts", import.meta.url));
 
 export interface Ran {
@@ -45,7 +47,8 @@ export class Place {
   /** Start the command. */
   start(...args: string[]): Started {
     const env = { ...process.env, XDG_RUNTIME_DIR: this.path, NO_COLOR: "1" };
-    const child = spawn(process.execPath, [ENTRY, ...args], { env, cwd: this.path });
+    const node = ["--import", KILL_KERNEL, ENTRY];
+    const child = spawn(process.execPath, [...node, ...args], { env, cwd: this.path });
     const started = new Started(child);
     this.#started.push(started);
     return started;

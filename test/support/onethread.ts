@@ -3,6 +3,8 @@ import { EDEAD, type Errno, OK } from "@jailyard/abi/errno";
 import { SYS_exit } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import type { Frame } from "@jailyard/abi/wire";
+import { Carver } from "@jailyard/memory/page";
+import { Sleepers } from "@jailyard/memory/sleepers";
 import { type Context, type Host, runAwaited } from "@jailyard/trap/crt";
 import { BELL_BYTES, GatePage, type GateShape, gateBytes } from "@jailyard/trap/gate";
 import { answer, KernelGate, type KernThread } from "@jailyard/trap/kern";
@@ -11,7 +13,7 @@ import { program } from "@jailyard/trap/program";
 import { UserGate } from "@jailyard/trap/user";
 import { UserProcess } from "@jailyard/trap/userprocess";
 
-const SHAPE: GateShape = { slots: 8, dataBytes: 4096 };
+const SHAPE: GateShape = { slots: 8, dataBytes: 4096, undoBytes: 0 };
 const NO_REASON = 0 as Parameters<typeof answer>[3];
 
 export interface OneThread {
@@ -27,11 +29,20 @@ export function oneThread(): OneThread {
   const page = new SharedArrayBuffer(gateBytes(SHAPE));
   const posted: unknown[] = [];
   const port = { postMessage: (message: unknown) => posted.push(message) };
-  const kern = { ix: 0, awaits: true, port, page: new GatePage(page, SHAPE) };
+  const rows = 16;
+  const sleepers = new Sleepers(
+    new Carver(new SharedArrayBuffer(Sleepers.bytes(rows, 2))),
+    rows,
+    2,
+  );
+  const kern = { ix: 0, awaits: true, port, page: new GatePage(page, SHAPE), sleepers, home: 1 };
   const gate = new KernelGate(bell, 2);
   gate.threads[0] = kern;
   const { port2 } = new MessageChannel();
-  const user = new UserGate({ bell, page, shape: SHAPE, thread: 0, port: port2 as never });
+  const user = new UserGate(
+    { bell, page, shape: SHAPE, thread: 0, port: port2 as never },
+    sleepers,
+  );
   return { user, kern, bell: gate, posted };
 }
 
@@ -63,6 +74,8 @@ const HOST: Host = {
   crashed(_pid, error) {
     throw error;
   },
+  begun() {},
+  left() {},
   startThread() {},
 };
 

@@ -11,7 +11,14 @@ import type { Pid } from "@jailyard/abi/types";
 import type { Frame } from "@jailyard/abi/wire";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
 import { jailSet } from "@jailyard/kernel/jailset";
-import { type Kernel, type KernelConfig, makeKernel, run, tick } from "@jailyard/kernel/kernel";
+import {
+  type Kernel,
+  type KernelConfig,
+  makeKernel,
+  NO_HOOKS,
+  run,
+  tick,
+} from "@jailyard/kernel/kernel";
 import type { Prison } from "@jailyard/kernel/prison";
 import { newproc, psignal } from "@jailyard/kernel/proc";
 import type { Thread } from "@jailyard/kernel/thread";
@@ -23,7 +30,7 @@ import type { UserGate } from "@jailyard/trap/user";
 import { UserProcess } from "@jailyard/trap/userprocess";
 import { type Random, random } from "@jailyard/workload/postgres/random";
 
-const SHAPE = { slots: 256, dataBytes: 4096 };
+const SHAPE = { slots: 256, dataBytes: 4096, undoBytes: 0 };
 /** What a turn of a process takes of the virtual time, in ms. */
 const TURN_MILLIS = 0.001;
 const NAMES = new Map(
@@ -72,6 +79,7 @@ export class SimYard {
     this.k = makeKernel(config);
     this.rng = random(seed);
     this.k.hooks = {
+      ...NO_HOOKS,
       complete: (td, error) => {
         const { tf, gate, slot } = this.bound.get(td)!;
         gate.answer(slot, sysret(this.k, tf, error));
@@ -169,6 +177,8 @@ function hostOf(jail: string, handle: SimHandle): Host {
     print: (_pid, line) => handle.lines.push(line),
     emit: (_pid, record) => handle.records.push(record),
     crashed: (_pid, error) => handle.errors.push(error),
+    begun() {},
+    left() {},
     startThread() {
       throw new Error("the simulator runs coroutines only");
     },
@@ -178,6 +188,7 @@ function hostOf(jail: string, handle: SimHandle): Host {
 /** What libc needs of a UserGate: calls go straight into the kernel. */
 class SimGate {
   readonly page = new GatePage(new SharedArrayBuffer(gateBytes(SHAPE)), SHAPE);
+  readonly direct = null;
   readonly #yard: SimYard;
   readonly #free = Array.from({ length: SHAPE.slots }, (_, i) => SHAPE.slots - 1 - i);
   readonly #bound: (Bound | undefined)[] = [];
@@ -238,6 +249,8 @@ class SimGate {
     this.#stops[slot]?.();
     if (this.#resolvers[slot] !== undefined) this.answer(slot, EDEAD);
   }
+
+  receive(): void {}
 
   bulk(slot: number): unknown {
     const { tf } = this.#bound[slot]!;

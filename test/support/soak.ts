@@ -45,32 +45,8 @@ import { shmctl } from "@jailyard/kernel/shmctl";
 import { sysctlWrite } from "@jailyard/kernel/sysctl";
 import { RUNNING, type Thread } from "@jailyard/kernel/thread";
 import { vmRead, vmWrite } from "@jailyard/kernel/vm";
+import { Dice } from "./dice.ts";
 import { vector } from "./semset.ts";
-
-/** Numbers of a seed: mulberry32. */
-class Dice {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-  #next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return (t ^ (t >>> 14)) >>> 0;
-  }
-  /** A whole number from 0 up to, not including, `count`. */
-  below(count: number): number {
-    return this.#next() % count;
-  }
-  /** True once in `times`. */
-  once(times: number): boolean {
-    return this.below(times) === 0;
-  }
-  pick<T>(from: readonly T[]): T {
-    return from[this.below(from.length)];
-  }
-}
 
 const FEWEST = 8;
 const MANY = 24;

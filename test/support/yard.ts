@@ -4,7 +4,9 @@ import type { Jail } from "@jailyard/host/jail";
 import type { ProcessHandle } from "@jailyard/host/processhandle";
 import { boot, type Yard, type YardConfig } from "@jailyard/host/yard";
 
-const WORKER = new URL("../host/programs/worker.ts", import.meta.url);
+/** A program of the thread tests. */
+export const programUrl = (name: string): URL =>
+  new URL(`../host/programs/${name}.ts`, import.meta.url);
 
 export const quiet = (config: YardConfig = {}): Promise<Yard> => boot({ log: "silent", ...config });
 
@@ -18,9 +20,14 @@ export interface Running {
   next(): Promise<unknown>;
 }
 
-/** Start an entry of the worker program. */
-export async function start(jail: Jail, entry: string, arg: object = {}): Promise<Running> {
-  const handle = await jail.spawn({ module: WORKER, arg: { entry, ...arg } });
+/** Start an entry of a program, `worker` unless said otherwise. */
+export async function start(
+  jail: Jail,
+  entry: string,
+  arg: object = {},
+  program = "worker",
+): Promise<Running> {
+  const handle = await jail.spawn({ module: programUrl(program), arg: { entry, ...arg } });
   const records: unknown[] = [];
   let wake = (): void => {};
   handle.on("record", (record) => {

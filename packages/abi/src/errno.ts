@@ -37,6 +37,11 @@ export const ESLEEP = -16 as Errno;
 /** Ours: the process that called has ended; its program unwinds. */
 export const EDEAD = -9 as Errno;
 
+/** Ours: this call goes through the gate; a page alone cannot decide it. */
+export const EGATE = -17 as Errno;
+/** Ours: the page is mapped now; make the call on it. */
+export const EMAPPED = -18 as Errno;
+
 /** Text of strerror(3) for each number above. */
 const TEXTS: ReadonlyMap<number, readonly [name: string, text: string]> = new Map([
   [OK, ["OK", "No error"]],

@@ -31,5 +31,13 @@ export const SYS_ipcs = 1000;
 export const SYS_sysctlnames = 1004;
 export const SYS_getcred = 1001;
 export const SYS_setcred = 1002;
+/** Ours: name spaces as things of their own, under the models that have them. */
+export const SYS_ipcns_create = 1020;
+export const SYS_ipcns_enter = 1021;
+export const SYS_ipcns_list = 1022;
 /** Ours, for the thread itself and not for programs: start a process in its jail. */
 export const SYS_spawn = 1003;
+/** Ours, for libc: a msgsnd that slept on a mapped page goes on in the kernel. */
+export const SYS_msgsnd_resume = 1005;
+/** Set in a number: do not map the page, make the call. */
+export const SYS_UNMAPPED = 1 << 16;

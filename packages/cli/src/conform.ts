@@ -13,7 +13,7 @@ import { type Command, Option } from "commander";
 import { interrupted } from "./interrupt.ts";
 import { count, print, printError, step } from "./terminal.ts";
 
-const PLACEMENTS = ["kernel", "central"] as const;
+const PLACEMENTS = ["kernel", "central", "direct"] as const;
 type Placement = (typeof PLACEMENTS)[number];
 /** Some case was not answered as it has to be. */
 const STATUS_FAILED = 9;
@@ -51,6 +51,7 @@ type Target = ConformTarget & { close?(): Promise<void> };
 const TARGETS: Readonly<Record<Placement, () => Target>> = {
   kernel: () => new KernelTarget(),
   central: () => centralTarget(),
+  direct: () => centralTarget({ placement: "direct" }),
 };
 
 async function conform(files: readonly string[], options: ConformOptions): Promise<number> {

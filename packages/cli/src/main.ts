@@ -42,6 +42,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async conform(program, run) {
     (await import("./conform.ts")).addConform(program, run);
   },
+  async bench(program, run) {
+    (await import("./bench.ts")).addBench(program, run);
+  },
   async ipcs(program, run) {
     (await import("./tool.ts")).addTool(program, "ipcs", run);
   },

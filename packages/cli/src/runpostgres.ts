@@ -2,7 +2,7 @@
  * `jailyard run postgres`, the main job: recordings of PostgreSQL replayed in jails, then the
  * collision of 2006, then private name spaces under load, then what ipcs sees of it.
  */
-import { PLACEMENTS, type Placement, type Yard } from "@jailyard/host/yard";
+import type { Yard } from "@jailyard/host/yard";
 import {
   type CollisionOptions,
   type RefusedRun,
@@ -38,7 +38,6 @@ interface PostgresOptions extends YardOptions {
   readonly seconds: number;
   readonly postgres: Version;
   readonly seed: number;
-  readonly placement: Placement;
   readonly set?: readonly string[];
   readonly json?: string;
 }
@@ -75,11 +74,6 @@ export function addRunPostgres(runCommand: Command, run: (status: number) => voi
         .default(VERSION_DEFAULT),
     )
     .option("--seed <n>", "seed of the load", whole(0, LIMITS.seed), 1)
-    .addOption(
-      new Option("--placement <where>", "where the kernel runs")
-        .choices(PLACEMENTS)
-        .default("central"),
-    )
     .addOption(settingOption())
     .option("--json <file>", "write everything to this file")
     .addHelpText("after", EXAMPLES)

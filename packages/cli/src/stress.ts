@@ -7,7 +7,7 @@ import { readScenario } from "@jailyard/lab/stress/scenario";
 import { completed, type StressSettings } from "@jailyard/lab/stress/settings";
 import { stress, withNative } from "@jailyard/lab/stress/stress";
 import { type Command, type CommanderError, Option } from "commander";
-import { addYardOptions, listening, type YardOptions } from "./command.ts";
+import { addNameOptions, listening, type YardOptions } from "./command.ts";
 import { interrupted, interruptStatus } from "./interrupt.ts";
 import { machine } from "./record.ts";
 import { writeWhole } from "./safewrite.ts";
@@ -63,7 +63,7 @@ export function addStress(program: Command, run: (status: number) => void): void
     .action(async (options: StressOptions & YardOptions) => run(await refusing(options)));
   addStressOptions(command);
   command.addOption(new Option("--native", "run the same on this machine's own kernel too"));
-  addYardOptions(command);
+  addNameOptions(command);
 }
 
 /** What is wrong with the options is status 1 here. */

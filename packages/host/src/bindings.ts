@@ -1,17 +1,35 @@
 /** Which process calls from which slot of which thread, and the calls themselves. */
-import { EAGAIN, EDEAD, EINVAL, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
+import { EAGAIN, EDEAD, EINVAL, EMAPPED, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { NO_REASON } from "@jailyard/abi/reason";
 import { SIGKILL } from "@jailyard/abi/signal";
-import { SYS_exit, SYS_fork, SYS_spawn } from "@jailyard/abi/syscall";
+import * as sys from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { getJson, RET0 } from "@jailyard/abi/wire";
+import { C_BROKEN, MSQ_MTX, SEM_UNDO_MTX } from "@jailyard/kernel/commons";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
-import { type Kernel, run } from "@jailyard/kernel/kernel";
+import {
+  interruptElsewhere,
+  isElsewhere,
+  killElsewhere,
+  msgElsewhere,
+} from "@jailyard/kernel/elsewhere";
+import { brokenInvariants } from "@jailyard/kernel/invariants";
+import { type Kernel, NO_HOOKS, run } from "@jailyard/kernel/kernel";
+import type { MsgPage } from "@jailyard/kernel/msgpage";
 import type { Prison } from "@jailyard/kernel/prison";
 import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
-import type { Thread } from "@jailyard/kernel/thread";
+import { msgRepair, semRepair } from "@jailyard/kernel/repair";
+import type { SemPage } from "@jailyard/kernel/sempage";
+import { UndoVector } from "@jailyard/kernel/semundo";
+import { lockPage, lockQueues, unlockPage, unlockQueues } from "@jailyard/kernel/site";
+import { SLEEPING, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
+import { mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
+import { Carver } from "@jailyard/memory/page";
+import { AWAKE, KILLED } from "@jailyard/memory/sleepers";
+import { BROKEN, CALLER, DIRECT_CALLS, DIRECT_SLEEPS } from "@jailyard/trap/gate";
 import { answer, type KernThread, nudge, unseenSignals } from "@jailyard/trap/kern";
 import type { EndedEvent } from "./boot.ts";
+import { Mappings, type ThreadMaps } from "./mappings.ts";
 
 interface Binding {
   readonly td: Thread;
@@ -20,6 +38,8 @@ interface Binding {
   readonly slot: number;
   /** A call is under way and not answered. */
   calling: boolean;
+  /** Its thread knows that it has ended. */
+  told: boolean;
 }
 
 /** A thread that is attached to the gate: whose jail it is, and its processes by slot. */
@@ -29,10 +49,28 @@ export interface Attached {
   readonly slots: (Binding | undefined)[];
 }
 
-/** What SYS_spawn is told, in JSON: a new process, or a forked one that now has its thread. */
+/** What sys.SYS_spawn is told, in JSON: a new process, or a forked one that now has its thread. */
 type Spawn =
   | { readonly uid: number; readonly gid: number; readonly groups: number[]; readonly comm: string }
   | { readonly adopt: Pid };
+
+/**
+ * Let go of every lock that a dead thread holds, once what it left half done is repaired. `dead` is
+ * its process that called last; a call of one that has ended had changed nothing.
+ */
+function release(k: Kernel, maps: ThreadMaps, dead: Thread | null): void {
+  const { thread } = maps;
+  for (const page of maps.all()) {
+    if (mtxOwner(page.mtx, 0) !== thread.home) continue;
+    if (dead !== null && "sem" in page) semRepair(k, page as SemPage, dead);
+    else if (dead !== null) msgRepair(k, page as MsgPage, dead);
+    mtxUnlock(page.mtx, 0);
+  }
+  const { locks } = k.commons;
+  for (const at of [SEM_UNDO_MTX, MSQ_MTX]) {
+    if (mtxOwner(locks, at) === thread.home) mtxUnlock(locks, at);
+  }
+}
 
 /** Calls and sleeps of one jail since it was attached. */
 export interface JailCounts {
@@ -42,42 +80,143 @@ export interface JailCounts {
 
 export class Bindings {
   readonly #k: Kernel;
+  /** Pages in threads of jails; null in placement `central`. */
+  readonly #mappings: Mappings | null;
   readonly #threads: (Attached | undefined)[] = [];
   readonly #byTid: (Binding | undefined)[] = [];
   readonly #report: (event: EndedEvent) => void;
-  /** Processes that were started from outside: their end is reported. */
-  readonly #reported = new Set<Thread>();
+  /** Processes that were started from outside: somebody asks for their end. */
+  readonly #outside = new Set<Thread>();
+  /**
+   * Forked processes that have no thread yet, and the thread with which they die: that of their
+   * parent, then the one that is started for them.
+   */
+  readonly #unstarted = new Map<Thread, number>();
+  /** Rows of processes that were killed as they slept on a page, until their thread has seen it. */
+  readonly #unseen = new Map<number, KernThread>();
   readonly counts = new Map<Prison, JailCounts>();
+  /** What somebody may call or see has changed since the last review: the kernel said so. */
+  #stale = false;
 
-  constructor(k: Kernel, report: (event: EndedEvent) => void) {
+  constructor(k: Kernel, direct: boolean, report: (event: EndedEvent) => void) {
     this.#k = k;
+    this.#mappings = direct ? new Mappings(k) : null;
     this.#report = report;
     k.hooks = {
+      ...NO_HOOKS,
       complete: (td, error) => this.#complete(td, error),
       ended: (td) => this.#ended(td),
       signalled: (td) => this.#signalled(td),
+      dying: (td) => this.#dying(td),
+      still: (td) => this.#still(td),
+      inside: (td) => msgElsewhere(k, td),
+      revoke: () => {
+        this.#stale = true;
+      },
+      retired: (page) => this.#mappings?.retired(page) ?? false,
     };
+    k.stuck = (owner) => this.#repairIfDead(owner);
   }
 
-  attach(thread: KernThread, prison: Prison): void {
+  /** `adopts` is a forked process for which the thread is started. */
+  attach(thread: KernThread, prison: Prison, adopts?: Pid): void {
     this.#threads[thread.ix] = { thread, prison, slots: [] };
+    this.#mappings?.attach(thread);
+    const child = adopts === undefined ? undefined : this.#k.procs.get(adopts);
+    if (child !== undefined && this.#unstarted.has(child)) this.#unstarted.set(child, thread.ix);
     if (!this.counts.has(prison)) this.counts.set(prison, { calls: 0, sleeps: 0 });
   }
 
   /** The thread is gone: whatever runs there has been killed. */
   detach(ix: number): void {
     const attached = this.#threads[ix];
-    this.#threads[ix] = undefined;
-    for (const binding of attached?.slots ?? []) {
+    if (attached === undefined) return;
+    this.#unlock(attached);
+    this.#count(attached);
+    for (const binding of attached.slots) {
       if (binding !== undefined) psignal(this.#k, binding.td, SIGKILL);
     }
-    run(this.#k);
+    for (const [child, thread] of this.#unstarted) {
+      if (thread === ix) psignal(this.#k, child, SIGKILL);
+    }
+    this.#threads[ix] = undefined;
+    run(this.#k); // ends who slept in the kernel, which looks at what the thread had
+    this.#mappings?.detach(attached.thread);
+    this.#see(attached.thread);
+  }
+
+  /** What nobody is left to see. */
+  #see(gone: KernThread): void {
+    const { state } = this.#k.commons.sleepers;
+    for (const [tid, thread] of this.#unseen) {
+      if (thread === gone && state[tid] === KILLED) Atomics.store(state, tid, AWAKE);
+      if (state[tid] !== KILLED) this.#unseen.delete(tid);
+    }
+  }
+
+  /** A thread that has ended: what it left half done, the locks it held, the wake-ups it owed. */
+  #unlock(attached: Attached): void {
+    if (this.#mappings === null) return;
+    const maps = this.#mappings.of(attached.thread);
+    this.#mappings.thaw(attached.thread);
+    release(this.#k, maps, this.#caller(attached.thread));
+    this.#k.commons.sleepers.again();
+  }
+
+  /** The kernel waits for a lock whose owner does not let go. */
+  #repairIfDead(owner: number): void {
+    const attached = this.#threads[owner - 1]; // an owner is a home
+    if (attached === undefined || this.#mendThread(attached)) return;
+    const { thread } = attached;
+    if (!this.#k.commons.sleepers.isGone(owner)) return;
+    release(this.#k, this.#mappings!.of(thread), this.#caller(thread));
+  }
+
+  /** Who called last in the thread, if it has not ended. */
+  #caller(thread: KernThread): Thread | null {
+    const binding = this.#byTid[thread.page.head[CALLER]];
+    return binding?.thread === thread ? binding.td : null;
+  }
+
+  /** The thread is about to be ended: it is in no critical section until it is detached. */
+  freeze(ix: number): void {
+    const attached = this.#threads[ix];
+    if (attached !== undefined) this.#mappings?.freeze(attached.thread);
+  }
+
+  /** Calls that the thread made without the gate. */
+  #count({ thread, prison }: Attached): void {
+    const counts = this.counts.get(prison)!;
+    const { head } = thread.page;
+    counts.calls += head[DIRECT_CALLS];
+    counts.sleeps += head[DIRECT_SLEEPS];
+    head[DIRECT_CALLS] = 0;
+    head[DIRECT_SLEEPS] = 0;
+  }
+
+  /** Calls and sleeps of a jail, those without the gate included. */
+  countsOf(prison: Prison): JailCounts {
+    const counts = { calls: 0, sleeps: 0, ...this.counts.get(prison) };
+    for (const attached of this.#threads) {
+      if (attached?.prison !== prison) continue;
+      counts.calls += attached.thread.page.head[DIRECT_CALLS];
+      counts.sleeps += attached.thread.page.head[DIRECT_SLEEPS];
+    }
+    return counts;
+  }
+
+  /** Once a call is over, before its caller is told: what threads have must still be theirs. */
+  settle(): void {
+    const stale = this.#stale;
+    this.#stale = false;
+    if (!stale || this.#mappings === null) return;
+    this.#mappings.review(this.#byTid.filter((binding) => binding !== undefined));
   }
 
   /** A forked child whose thread cannot be started. */
   abandon(pid: Pid): void {
     const td = this.#k.procs.get(pid);
-    if (td !== undefined && this.#byTid[td.tid] === undefined) psignal(this.#k, td, SIGKILL);
+    if (td !== undefined && this.#unstarted.has(td)) psignal(this.#k, td, SIGKILL);
     run(this.#k);
   }
 
@@ -85,17 +224,33 @@ export class Bindings {
     const attached = this.#threads[thread.ix];
     if (attached === undefined) return;
     const binding = attached.slots[slot];
-    if (binding !== undefined) this.#call(attached, binding, sysno);
-    else if (sysno === SYS_spawn) this.#spawn(attached, slot);
+    if (binding?.calling) this.#confused(binding);
+    else if (binding !== undefined) this.#call(attached, binding, sysno);
+    else if (sysno === sys.SYS_spawn) this.#spawn(attached, slot);
     else answer(thread, slot, EDEAD, NO_REASON, undefined);
   }
 
-  #call(attached: Attached, binding: Binding, sysno: number): void {
-    const { tf } = binding;
+  /**
+   * It calls, and its last call is not answered: its stack overflowed in the middle of that one, or
+   * it scribbles.
+   */
+  #confused({ td }: Binding): void {
+    psignal(this.#k, td, SIGKILL);
+    run(this.#k);
+  }
+
+  #call(attached: Attached, binding: Binding, word: number): void {
+    const { tf, thread } = binding;
+    if (thread.page.head[BROKEN] !== 0) this.mend();
+    const sysno = word & ~sys.SYS_UNMAPPED;
     binding.calling = true;
     const counts = this.counts.get(attached.prison)!;
     counts.calls++;
     const childSlot = tf.frame.a[0];
+    this.#mappings?.grant(binding, attached.prison);
+    if ((word & sys.SYS_UNMAPPED) === 0 && this.#mappings?.map(binding, sysno, tf.frame.a)) {
+      return this.#answer(binding, EMAPPED);
+    }
     const error = syscall(this.#k, tf, sysno);
     if (error === ESLEEP) {
       counts.sleeps++;
@@ -104,10 +259,12 @@ export class Bindings {
       if ((unseenSignals(thread, slot) & td.p_sigcatch) !== 0) interruptSleep(this.#k, td);
     } else if (binding.calling) {
       // else the call ended the process, and is answered
-      if (sysno === SYS_fork && error === OK) this.#forked(attached, binding, childSlot);
-      this.#answer(binding, sysno === SYS_exit ? EDEAD : error);
+      if (sysno === sys.SYS_fork && error === OK) this.#forked(attached, binding, childSlot);
+      this.settle(); // once it has its answer it may call on pages
+      this.#answer(binding, sysno === sys.SYS_exit ? EDEAD : error);
     }
     run(this.#k);
+    this.settle();
   }
 
   #answer(binding: Binding, error: Errno): void {
@@ -124,21 +281,32 @@ export class Bindings {
     const child = this.#k.procs.get(parent.td.td_retval as Pid)!;
     const free = slot >= 0 && slot < attached.thread.page.shape.slots && !attached.slots[slot];
     if (free) this.#bind(attached, slot, child);
+    else this.#unstarted.set(child, attached.thread.ix);
   }
 
   #bind(attached: Attached, slot: number, td: Thread): Binding {
     const frame = attached.thread.page.frame(slot);
     const tf = trapframe(td, frame, this.#k.seminfo.semopm);
-    const binding: Binding = { td, tf, thread: attached.thread, slot, calling: false };
+    const binding: Binding = { td, tf, thread: attached.thread, slot, calling: false, told: false };
     attached.slots[slot] = binding;
     this.#byTid[td.tid] = binding;
+    if (this.#mappings !== null) this.#giveUndo(attached.thread, slot, td);
+    this.#mappings?.grant(binding, attached.prison);
     return binding;
+  }
+
+  /** The undo vector of a process at the gate is in its thread's page. */
+  #giveUndo({ page }: KernThread, slot: number, td: Thread): void {
+    const { semume } = this.#k.seminfo;
+    td.td_undo = new UndoVector(new Carver(page.buffer, page.undoAt(slot)), semume);
+    td.td_undo.reset();
   }
 
   #spawn(attached: Attached, slot: number): void {
     const frame = attached.thread.page.frame(slot);
     const spawn = getJson(frame.u8, frame.a[0]) as Spawn;
-    const td = "adopt" in spawn ? this.#adopted(spawn.adopt) : this.#created(attached, spawn);
+    const td =
+      "adopt" in spawn ? this.#adopted(attached, spawn.adopt) : this.#created(attached, spawn);
     if (typeof td === "number") {
       answer(attached.thread, slot, td, NO_REASON, undefined);
       return;
@@ -148,16 +316,18 @@ export class Bindings {
     answer(attached.thread, slot, OK, NO_REASON, undefined);
   }
 
-  #adopted(pid: Pid): Thread | Errno {
+  #adopted({ thread }: Attached, pid: Pid): Thread | Errno {
     const td = this.#k.procs.get(pid);
-    return td !== undefined && this.#byTid[td.tid] === undefined && td.p_killed === 0 ? td : EDEAD;
+    if (td === undefined || this.#unstarted.get(td) !== thread.ix) return EDEAD;
+    this.#unstarted.delete(td);
+    return td;
   }
 
   #created(attached: Attached, spawn: Exclude<Spawn, { adopt: Pid }>): Thread | Errno {
     const { prison } = attached;
     const td = newproc(this.#k, { ...spawn, prison });
     if (td === null) return prison.pr_state === 0 ? EAGAIN : EINVAL;
-    this.#reported.add(td);
+    this.#outside.add(td);
     return td;
   }
 
@@ -165,6 +335,7 @@ export class Bindings {
   #complete(td: Thread, error: Errno): void {
     const binding = this.#byTid[td.tid];
     if (binding === undefined) return;
+    this.settle();
     this.#answer(binding, sysret(this.#k, binding.tf, error));
   }
 
@@ -174,18 +345,124 @@ export class Bindings {
     const sigs = td.p_siglist;
     td.p_siglist = 0; // libc runs the handlers
     nudge(binding.thread, binding.slot, { sigs });
+    interruptElsewhere(this.#k, td);
+  }
+
+  /** No call of the process may be on its way on any page, and no sleep of it anywhere. */
+  #dying(td: Thread): void {
+    const binding = this.#byTid[td.tid];
+    if (binding === undefined || this.#mappings === null) return;
+    const { thread, slot } = binding;
+    this.#mappings.die(thread, slot);
+    this.#mappings.barrier(thread);
+    // Its thread may use the slot again as soon as it sees that the sleep is over.
+    if (isElsewhere(this.#k, td)) this.#nudgeDead(binding, td.p_killed);
+    killElsewhere(this.#k, td);
+    if (this.#k.commons.sleepers.state[td.tid] === KILLED) this.#unseen.set(td.tid, thread);
+  }
+
+  /** Kernel hook: the process's vector can be changed until the result is called. */
+  #still(td: Thread): () => void {
+    const binding = this.#byTid[td.tid];
+    if (binding === undefined || this.#mappings === null) return () => {};
+    return this.#mappings.still(binding.thread);
   }
 
   /** A process has ended: its slot is free for another, its thread is told. */
   #ended(td: Thread): void {
-    if (this.#reported.delete(td)) this.#report({ pid: td.p_pid, xstat: td.p_xstat });
+    this.#unstarted.delete(td);
     const binding = this.#byTid[td.tid];
     if (binding === undefined) return;
+    this.#tell(binding);
     this.#byTid[td.tid] = undefined;
     const attached = this.#threads[binding.thread.ix];
     if (attached !== undefined) attached.slots[binding.slot] = undefined;
-    nudge(binding.thread, binding.slot, { killed: td.p_xstat || 1 });
-    if (binding.calling && binding.tf.sysno !== SYS_exit) this.#answer(binding, EDEAD);
+    if (!binding.told) this.#nudgeDead(binding, td.p_xstat);
+    td.td_undo = null; // the memory is the slot's next process's
+    if (binding.calling && binding.tf.sysno !== sys.SYS_exit) this.#answer(binding, EDEAD);
+  }
+
+  #nudgeDead(binding: Binding, how: number): void {
+    binding.told = true;
+    nudge(binding.thread, binding.slot, { killed: how || 1 });
+  }
+
+  /** Whose program may not know of it, and keeps its thread; or whom somebody asks for. */
+  #tell({ td, thread, calling, tf }: Binding): void {
+    const outside = this.#outside.delete(td);
+    const killed = !(calling && tf.sysno === sys.SYS_exit);
+    if (!(outside || killed || !thread.awaits)) return;
+    this.#report({ pid: td.p_pid, xstat: td.p_xstat, thread: thread.ix, outside });
+  }
+
+  /** Invariants that do not hold, a line each, while no page can change. */
+  check(): string[] {
+    for (;;) {
+      const release = this.#hold();
+      const gone = this.#threads.filter((one) => one && this.#isGone(one));
+      const broken = gone.length > 0 ? [] : [...brokenInvariants(this.#k), ...this.#broken()];
+      release();
+      if (gone.length === 0) return broken;
+      for (const one of gone) this.detach(one!.thread.ix); // what ran there is dead, and not yet so
+    }
+  }
+
+  /**
+   * Take back what calls on pages had begun that an exception ended. Their threads are in no other,
+   * and wait until this is done.
+   */
+  mend(): void {
+    Atomics.store(this.#k.commons.words, C_BROKEN, 0);
+    for (const attached of this.#threads) if (attached !== undefined) this.#mendThread(attached);
+  }
+
+  #mendThread({ thread }: Attached): boolean {
+    const { head } = thread.page;
+    if (this.#mappings === null || Atomics.load(head, BROKEN) === 0) return false;
+    release(this.#k, this.#mappings.of(thread), this.#caller(thread));
+    this.#k.commons.sleepers.again();
+    Atomics.store(head, BROKEN, 0);
+    Atomics.notify(head, BROKEN);
+    return true;
+  }
+
+  #isGone({ thread }: Attached): boolean {
+    return this.#k.commons.sleepers.isGone(thread.home);
+  }
+
+  /** Lock the pages of all sets and queues. @returns what unlocks them */
+  #hold(): () => void {
+    const k = this.#k;
+    const sets = k.modules.sem.loaded ? k.sem.slots : [];
+    const queues = k.modules.msg.loaded ? k.msg.table.slots : [];
+    const pages = [...sets, ...queues].flatMap((object) => (object ? [object.page] : []));
+    lockQueues(k);
+    for (const page of pages) lockPage(k, page);
+    return () => {
+      for (const page of pages) unlockPage(page);
+      unlockQueues(k);
+    };
+  }
+
+  /** What does not hold between processes and threads. */
+  #broken(): string[] {
+    const broken: string[] = [];
+    const bound = this.#threads.flatMap((attached) => attached?.slots ?? []);
+    const alive = new Set([...this.#k.procs.values()].filter((td) => td.p_state !== ZOMBIE));
+    const live = bound.filter((binding) => binding !== undefined);
+    for (const { td, thread, slot, calling } of live) {
+      const what = `process ${td.p_pid} in slot ${slot} of thread ${thread.ix}`;
+      if (!alive.delete(td)) broken.push(`${what} has ended, or has two slots`);
+      if (this.#byTid[td.tid]?.slot !== slot) broken.push(`${what} is bound elsewhere`);
+      if (td.p_state === SLEEPING && !calling) broken.push(`${what} sleeps in no call`);
+    }
+    for (const td of alive) {
+      if (!this.#unstarted.has(td)) broken.push(`process ${td.p_pid} has no thread`);
+    }
+    for (const td of this.#outside) {
+      if (td.p_state === ZOMBIE) broken.push(`the end of process ${td.p_pid} was not told`);
+    }
+    return broken;
   }
 
   /** End every process; one that sleeps leaves its queue first, as by kill(2). For shutdown. */

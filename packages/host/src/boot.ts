@@ -2,29 +2,49 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { Pid } from "@jailyard/abi/types";
+import type { CommonsShape } from "@jailyard/kernel/commons";
 import type { KernelConfig } from "@jailyard/kernel/kernel";
+import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { GateBoot } from "@jailyard/trap/user";
 import type { Inheritance } from "@jailyard/trap/userprocess";
+
+/** The commons as they cross threads. */
+export interface CommonsBoot {
+  readonly buffer: SharedArrayBuffer;
+  readonly shape: CommonsShape;
+}
 
 /** workerData of the kernel's thread. */
 export interface KernelBoot {
   readonly bell: SharedArrayBuffer;
   readonly config: KernelConfig;
-  /** Where the kernel tells of processes that ended. */
-  readonly events: MessagePort;
+  readonly commons: CommonsBoot;
+  /** Do threads of jails make calls on pages? */
+  readonly direct: boolean;
   /** The clock stands still but for control.advance: for conformance runs. */
   readonly virtualClock: boolean;
 }
 
-/** A process that was started from outside has ended; `xstat` as wait4 gives it. */
+/**
+ * From the kernel, on the port of its answers, and so before any answer that it gives later: a
+ * process has ended that was started from outside, or whose program may not know of it yet.
+ */
 export interface EndedEvent {
   readonly pid: Pid;
+  /** As wait4 gives it. */
   readonly xstat: number;
+  /** Index at the gate of the thread where it ran. */
+  readonly thread: number;
+  /** Started from outside: somebody asks for its end. */
+  readonly outside: boolean;
 }
 
 /** The task of a jail's thread. Absolute URLs, so that any file can be named. */
 export interface JailTask {
   readonly gate: GateBoot;
+  readonly commons: CommonsBoot;
+  /** What calls on pages need to know; absent in placement `central`. */
+  readonly site?: SiteBoot;
   readonly jail: string;
   /** Number of the jail's file system, for ftok. */
   readonly dev: number;
@@ -76,13 +96,24 @@ export type JailEvent =
   /** A process from outside has its pid, and its program is about to run. */
   | { readonly type: "started"; readonly pid: Pid }
   | { readonly type: "refused"; readonly text: string }
-  /** The program's stack is gone; nothing more comes from this process. */
-  | { readonly type: "unwound"; readonly pid: Pid };
+  /** Its programs are gone, but not all that they began: the thread is to be ended. */
+  | { readonly type: "lingers" }
+  /** The stack of this process is gone; nothing more comes from it. */
+  | { readonly type: "unwound"; readonly root: Pid }
+  /** Nor from any of its descendants in this thread. */
+  | { readonly type: "silent"; readonly root: Pid };
+
+/** The pid of a process, or why there is none; a program made by blocking() needs another thread. */
+export type Started =
+  | { readonly pid: Pid }
+  | { readonly error: string; readonly kind?: "awaited" | "blocking" };
 
 /** What a jail's thread answers to control. */
 export interface JailControl {
-  /** Load the program and start a process. @returns its pid, or why not */
-  start(start: Start): Promise<{ pid: Pid } | { error: string; kind?: "awaited" | "blocking" }>;
+  /** Load the program and start a process. */
+  start(start: Start): Promise<Started>;
+  /** It answers if its event loop turns. */
+  ping(): void;
   /** No more processes; the task ends once all stacks are gone. */
   stop(): void;
 }

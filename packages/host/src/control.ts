@@ -9,7 +9,9 @@ import type { MessagePort } from "node:worker_threads";
 import { type Errno, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jailyard/abi/jail";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import { deadlineElsewhere, expireElsewhere, sleepsElsewhere } from "@jailyard/kernel/elsewhere";
 import { facilityBusy } from "@jailyard/kernel/facility";
+import { leftIn } from "@jailyard/kernel/invariants";
 import { jailGet, jailRemove } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
@@ -17,9 +19,11 @@ import type { Prison } from "@jailyard/kernel/prison";
 import { psignal, setcred } from "@jailyard/kernel/proc";
 import { sysctlRead, sysctlWrite } from "@jailyard/kernel/sysctl";
 import { SLEEPING, ZOMBIE } from "@jailyard/kernel/thread";
+import { homeOf } from "@jailyard/memory/sleepers";
 import { GatePage, type GateShape } from "@jailyard/trap/gate";
 import type { KernelGate } from "@jailyard/trap/kern";
 import type { Bindings } from "./bindings.ts";
+import type { CommonsBoot } from "./boot.ts";
 
 export interface Answer {
   readonly error: Errno;
@@ -50,6 +54,8 @@ export interface AttachThread {
   readonly shape: GateShape;
   readonly awaits: boolean;
   readonly jid: Jid;
+  /** A forked process that is to run there. */
+  readonly adopts?: Pid;
 }
 
 /** A process as seen from outside, between two calls. */
@@ -58,6 +64,8 @@ export interface ProcessState {
   /** In a call that sleeps; if not, it has its answer. */
   readonly asleep: boolean;
 }
+
+const firstDeadline = (k: Kernel): number => Math.min(nextDeadline(k), deadlineElsewhere(k));
 
 /** What runs in the kernel's thread; both change when the yard starts over. */
 export interface System {
@@ -69,14 +77,14 @@ export interface System {
 export class Control {
   readonly #system: System;
   readonly #gate: KernelGate;
-  readonly #make: (config: KernelConfig) => System;
+  readonly #make: (config: KernelConfig, commons: CommonsBoot) => System;
   readonly #stop: () => void;
 
   /** `make` gives a fresh system for `reset`. */
   constructor(
     system: System,
     gate: KernelGate,
-    make: (config: KernelConfig) => System,
+    make: (config: KernelConfig, commons: CommonsBoot) => System,
     stop: () => void,
   ) {
     this.#system = system;
@@ -93,17 +101,19 @@ export class Control {
   }
 
   /** Another kernel in the place of this one. False: some thread is attached still. */
-  reset(config: KernelConfig): boolean {
+  reset(config: KernelConfig, commons: CommonsBoot): boolean {
     if (this.#gate.threads.some((thread) => thread !== undefined)) return false;
-    Object.assign(this.#system, this.#make(config));
+    Object.assign(this.#system, this.#make(config, commons));
     return true;
   }
 
   /** Every process that has not ended. No call is under way while this is asked. */
   processes(): ProcessState[] {
     const states: ProcessState[] = [];
-    for (const { p_pid: pid, p_state } of this.#k.procs.values()) {
-      if (p_state !== ZOMBIE) states.push({ pid, asleep: p_state === SLEEPING });
+    for (const td of this.#k.procs.values()) {
+      const { p_pid: pid, p_state } = td;
+      const asleep = p_state === SLEEPING || sleepsElsewhere(this.#k, td);
+      if (p_state !== ZOMBIE) states.push({ pid, asleep });
     }
     return states;
   }
@@ -162,9 +172,10 @@ export class Control {
       return false;
     }
     const { ix, awaits, page, shape } = thread;
-    const kern = { ix, awaits, port, page: new GatePage(page, shape) };
+    const { sleepers } = this.#k.commons;
+    const kern = { ix, awaits, port, page: new GatePage(page, shape), sleepers, home: homeOf(ix) };
     this.#gate.threads[ix] = kern;
-    this.#bindings.attach(kern, prison);
+    this.#bindings.attach(kern, prison, thread.adopts);
     return true;
   }
 
@@ -175,6 +186,11 @@ export class Control {
     this.#gate.threads[ix] = undefined;
   }
 
+  /** Hold the locks of all pages that a thread has, so that it can be ended at any instruction. */
+  freeze(ix: number): void {
+    this.#bindings.freeze(ix);
+  }
+
   abandon(pid: Pid): void {
     this.#bindings.abandon(pid);
   }
@@ -183,11 +199,29 @@ export class Control {
   advance(ms: number): void {
     const k = this.#k;
     const until = k.nowMs + ms;
-    for (let next = nextDeadline(k); next <= until; next = nextDeadline(k)) {
+    for (let next = firstDeadline(k); next <= until; next = firstDeadline(k)) {
       tick(k, next);
+      expireElsewhere(k, next);
       run(k);
     }
     tick(k, until);
+  }
+
+  /** Invariants that do not hold now, a line each: the kernel's, and those of processes and threads. */
+  check(): string[] {
+    return this.#bindings.check();
+  }
+
+  /** What there is, by kind: nothing is `{}`. */
+  leftovers(): Record<string, number> {
+    const threads = this.#gate.threads.filter((thread) => thread !== undefined).length;
+    return { ...leftIn(this.#k), ...(threads > 0 && { threads }) };
+  }
+
+  /** Die in one of the ways in which any thread can. For tests of dying. */
+  crash(how: "exit" | "memory"): void {
+    if (how === "exit") process.exit(7);
+    for (const hoard: unknown[] = []; ; ) hoard.push(new Array(1024).fill(0.5));
   }
 
   /** Do the tables of this facility hold any object? */
@@ -210,7 +244,7 @@ export class Control {
   #jailStats(prison: Prison): JailStats {
     let processes = 0;
     for (const td of this.#k.procs.values()) if (td.p_ucred.cr_prison === prison) processes++;
-    const { calls, sleeps } = this.#bindings.counts.get(prison) ?? { calls: 0, sleeps: 0 };
+    const { calls, sleeps } = this.#bindings.countsOf(prison);
     return { jid: prison.pr_id, name: prison.pr_name, calls, sleeps, processes };
   }
 

@@ -1,15 +1,11 @@
-/** A jail as the yard's user has it: its thread, its processes, its end. */
+/** A jail as the yard's user has it: its threads, its processes, its end. */
 
-import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { OK, strerror } from "@jailyard/abi/errno";
 import type { Jid, Pid } from "@jailyard/abi/types";
-import { GatePage, type GateShape, gateBytes, ringThread } from "@jailyard/trap/gate";
-import type { GateBoot } from "@jailyard/trap/user";
-import { type Remote, releaseProxy, transfer, wrap } from "comlink";
-import type { JailControl, JailEvent, JailTask, OwnStart, Start } from "./boot.ts";
-import { endpoint } from "./endpoint.ts";
+import type { GateShape } from "@jailyard/trap/gate";
+import type { JailEvent, OwnStart, Start, Started } from "./boot.ts";
+import { JailThread } from "./jailthread.ts";
 import { ProcessHandle } from "./processhandle.ts";
 import type { Yard } from "./yard.ts";
 import { YardError } from "./yarderror.ts";
@@ -26,28 +22,30 @@ export interface SpawnOptions {
   readonly comm?: string;
 }
 
-/** How long a thread may take to leave its programs before it is terminated, in milliseconds. */
-const GRACE = 500;
 const OWN_SHAPE: Pick<GateShape, "slots"> = { slots: 1 };
 
-interface Thread {
-  readonly ix: number;
-  readonly head: Int32Array;
-  readonly control: MessagePort;
-  readonly events: MessagePort;
-  /** Resolves when the thread's task is over, by whatever way. */
-  readonly over: Promise<void>;
-  readonly abort: AbortController;
+/** A process that was started from outside with all that descends from it: who is told of them. */
+interface Family {
+  readonly root: Pid;
+  readonly home: JailThread;
+  readonly handle: ProcessHandle;
+  /** Threads where one of them may run still. */
+  threads: number;
 }
 
 export class Jail {
   readonly yard: Yard;
   readonly jid: Jid;
   readonly name: string;
+  /** Those started from outside that have not ended, by pid. */
   readonly processes = new Map<Pid, ProcessHandle>();
-  #main: Thread | null = null;
-  #control: Remote<JailControl> | null = null;
-  readonly #own = new Set<Thread>();
+  readonly #families = new Map<Pid, Family>();
+  /** Every thread, with the families of its processes. */
+  readonly #threads = new Map<JailThread, Set<Family>>();
+  readonly #starting = new Set<Promise<JailThread>>();
+  /** The thread of coroutines, started or about to be. */
+  #main: Promise<JailThread> | null = null;
+  #mainThread: JailThread | null = null;
   #ending: Promise<void> | null = null;
 
   private constructor(yard: Yard, jid: Jid, name: string) {
@@ -59,9 +57,7 @@ export class Jail {
   /** Start the thread of a jail that the kernel knows. */
   static async start(yard: Yard, jid: Jid, name: string): Promise<Jail> {
     const jail = new Jail(yard, jid, name);
-    const thread = await jail.#startThread(yard.shape, undefined);
-    jail.#main = thread;
-    jail.#control = wrap<JailControl>(endpoint(thread.control, () => jail.ring()));
+    await jail.#coroutines();
     return jail;
   }
 
@@ -71,27 +67,60 @@ export class Jail {
    */
   async spawn(options: SpawnOptions): Promise<ProcessHandle> {
     const start = startOf(options);
-    if (this.#control === null || this.#ending !== null) {
-      throw new YardError(`jail ${this.name} has ended`);
-    }
-    const control = this.#control;
-    const died = this.#main!.over.then((): never => {
-      throw new YardError(`jail ${this.name} ended before the program started`);
-    });
-    died.catch(() => {});
-    const started = await Promise.race([control.start(start), died]);
-    if ("pid" in started) return this.#claim(started.pid, this.#main!);
+    if (this.#ending !== null) throw new YardError(`jail ${this.name} has ended`);
+    const started = await this.#ask(start);
+    const { thread } = started;
+    if ("pid" in started) return this.#claim(started.pid, thread);
     if (started.kind === "blocking") return this.#startOwn({ ...start });
     throw new YardError(`jail ${this.name}: ${started.error}`);
   }
 
+  /** Have the thread of coroutines load the program, and start it if it is one of coroutines. */
+  async #ask(start: Start): Promise<Started & { thread: JailThread }> {
+    const thread = await this.#coroutines();
+    try {
+      return { ...(await thread.ask(async (control) => control.start(start))), thread };
+    } catch (error) {
+      if (!thread.isStuck) throw error;
+      await thread.over; // it never got so far as to this program
+      return this.#ask(start);
+    }
+  }
+
   /** Wake the jail's thread, to look at memory that it shares with the caller. */
   ring(): void {
-    if (this.#main !== null) ringThread(this.#main.head);
+    this.#mainThread?.ring();
+  }
+
+  /** The thread of coroutines; another one if it has died. */
+  #coroutines(): Promise<JailThread> {
+    this.#main ??= this.#startThread(this.yard.shape).then(
+      (thread) => {
+        this.#mainThread = thread;
+        return thread;
+      },
+      (error) => {
+        this.#main = null;
+        throw error;
+      },
+    );
+    return this.#main;
+  }
+
+  async #startThread(shape: GateShape, own?: OwnStart): Promise<JailThread> {
+    const starting = JailThread.start(this, shape, own);
+    this.#starting.add(starting);
+    try {
+      const thread = await starting;
+      this.#threads.set(thread, new Set());
+      return thread;
+    } finally {
+      this.#starting.delete(starting);
+    }
   }
 
   /** The handle for whoever started the process; it is listed until the process has ended. */
-  #claim(pid: Pid, thread: Thread): ProcessHandle {
+  #claim(pid: Pid, thread: JailThread): ProcessHandle {
     const handle = this.#handle(pid, thread);
     handle.claim();
     void handle.exited.then(() => this.processes.delete(pid));
@@ -99,115 +128,99 @@ export class Jail {
   }
 
   /** Made by the thread's word that the process has started, or by its answer to `start`. */
-  #handle(pid: Pid, thread: Thread): ProcessHandle {
-    let handle = this.processes.get(pid);
-    if (handle === undefined) {
-      handle = new ProcessHandle(this.yard, this, pid, thread.over);
-      this.processes.set(pid, handle);
-    }
+  #handle(pid: Pid, thread: JailThread): ProcessHandle {
+    const known = this.processes.get(pid);
+    if (known !== undefined) return known;
+    const handle = new ProcessHandle(this.yard, this, pid);
+    this.processes.set(pid, handle);
+    const family: Family = { root: pid, home: thread, handle, threads: 0 };
+    this.#families.set(pid, family);
+    this.#join(family, thread);
     return handle;
   }
 
-  async #startThread(shape: GateShape, own: OwnStart | undefined): Promise<Thread> {
-    const { yard, jid } = this;
-    const ix = yard.takeThread();
-    const page = new SharedArrayBuffer(gateBytes(shape));
-    const [bulk, control, events] = [
-      new MessageChannel(),
-      new MessageChannel(),
-      new MessageChannel(),
-    ];
-    const awaits = own === undefined;
-    const attached = await yard.control.attach(
-      ...(transferPort({ ix, page, shape, awaits, jid }, bulk.port1) as [never, never]),
-    );
-    if (!attached) {
-      yard.giveThread(ix);
-      throw new YardError(`jail ${this.name} is gone`);
+  #join(family: Family, thread: JailThread): void {
+    family.threads++;
+    this.#threads.get(thread)?.add(family);
+  }
+
+  /** Nothing more comes from this family in this thread. */
+  #leave(family: Family, thread: JailThread): void {
+    if (!this.#threads.get(thread)?.delete(family)) return;
+    family.threads--;
+    const { root } = family;
+    if (family.threads === 0 && this.#families.get(root) === family) this.#families.delete(root);
+  }
+
+  /** A thread is over. */
+  forget(thread: JailThread): void {
+    for (const family of this.#threads.get(thread) ?? []) {
+      this.#leave(family, thread);
+      if (family.home !== thread) continue;
+      family.handle.unwound();
+      if (!family.handle.isClaimed) this.processes.delete(family.root);
     }
-    const gate: GateBoot = { bell: yard.bell, page, shape, thread: ix, port: bulk.port2 };
-    const task: JailTask = {
-      gate,
-      jail: this.name,
-      dev: jid + 1,
-      control: control.port2,
-      events: events.port2,
-      ...(own === undefined ? {} : { own }),
-    };
-    const head = new GatePage(page, shape).head;
-    return this.#run(task, { ix, head, control: control.port1, events: events.port1 });
+    this.#threads.delete(thread);
+    if (thread !== this.#mainThread) return;
+    this.#main = null;
+    this.#mainThread = null;
   }
 
-  #run(task: JailTask, parts: Pick<Thread, "ix" | "head" | "control" | "events">): Thread {
-    const abort = new AbortController();
-    const ports = [task.gate.port, task.control, task.events];
-    const ran = this.yard.pool.run(task, { transferList: ports as never, signal: abort.signal });
-    const over = ran.then(
-      () => this.#threadOver(parts.ix, null),
-      (error: Error) => this.#threadOver(parts.ix, abort.signal.aborted ? null : error),
-    );
-    const thread: Thread = { ...parts, over, abort };
-    parts.events.on("message", (event: JailEvent) => this.#event(thread, event));
-    void over.then(() => {
-      parts.control.close();
-      parts.events.close();
-    });
-    return thread;
-  }
-
-  /** The thread is gone: the kernel ends what ran there. */
-  async #threadOver(ix: number, error: Error | null): Promise<void> {
-    if (error !== null && !this.yard.isDown) {
-      this.yard.log.error({ jail: this.name, err: error }, "the jail's thread died");
+  /** What a thread of this jail tells. */
+  event(thread: JailThread, event: JailEvent): void {
+    if (event.type === "started") return void this.#handle(event.pid, thread);
+    if (event.type === "lingers") return thread.terminate();
+    if (event.type === "refused") {
+      return void this.yard.log.error({ jail: this.name }, event.text);
     }
-    await this.yard.detach(ix);
-    this.yard.giveThread(ix);
-  }
-
-  #event(thread: Thread, event: JailEvent): void {
+    const family = this.#families.get(event.root);
     switch (event.type) {
       case "thread":
-        return void this.#startForked(event);
+        return void this.#startForked(event, family);
       case "crashed":
-        this.yard.log.warn(
-          { jail: this.name, pid: event.pid, err: event.error },
-          "a program threw",
-        );
-        return this.processes.get(event.root)?.crashed(event.error, event.pid);
-      case "refused":
-        return void this.yard.log.error({ jail: this.name }, event.text);
-      case "started":
-        return void this.#handle(event.pid, thread);
+        return this.#crashed(event, family);
       case "unwound":
-        return this.processes.get(event.pid)?.unwound();
+        return family?.handle.unwound();
+      case "silent":
+        return family && this.#leave(family, thread);
       case "line":
-        return this.processes.get(event.root)?.line(event.text, event.pid);
+        return family?.handle.line(event.text, event.pid);
       case "record":
-        return this.processes.get(event.root)?.record(event.record, event.pid);
+        return family?.handle.record(event.record, event.pid);
     }
+  }
+
+  #crashed({ pid, error }: { pid: Pid; error: Error }, family: Family | undefined): void {
+    this.yard.log.warn({ jail: this.name, pid, err: error }, "a program threw");
+    family?.handle.crashed(error, pid);
   }
 
   /** A new process that owns a thread. */
   async #startOwn(start: OwnStart): Promise<ProcessHandle> {
     const thread = await this.#startThread({ ...this.yard.shape, ...OWN_SHAPE }, start);
-    this.#own.add(thread);
-    void thread.over.then(() => this.#own.delete(thread));
-    const pid = await startedPid(thread);
+    const pid = await thread.started();
     if (typeof pid === "string") throw new YardError(`jail ${this.name}: ${pid}`);
     return this.#claim(pid, thread);
   }
 
-  async #startForked(event: Extract<JailEvent, { type: "thread" }>): Promise<void> {
+  /** Up to where it waits, in the turn of the event: its parent's end is told to the kernel later. */
+  async #startForked(
+    event: Extract<JailEvent, { type: "thread" }>,
+    family: Family | undefined,
+  ): Promise<void> {
     const { pid, root, child, inheritance, start, arg } = event;
+    if (family !== undefined) family.threads++; // until the thread has joined it
     try {
+      if (this.#ending !== null) throw new YardError(`jail ${this.name} has ended`);
       const own: OwnStart = { ...start, arg, fork: { pid, root, child, inheritance } };
       const thread = await this.#startThread({ ...this.yard.shape, ...OWN_SHAPE }, own);
-      this.#own.add(thread);
-      void thread.over.then(() => this.#own.delete(thread));
-      if (this.#ending !== null) await this.#endThread(thread);
+      if (family !== undefined) this.#threads.get(thread)?.add(family);
     } catch (error) {
-      this.yard.log.error({ jail: this.name, pid, err: error }, "no thread for a forked process");
-      await this.yard.control.abandon(pid);
+      if (family !== undefined) family.threads--;
+      if (this.#ending === null && !this.yard.isDown) {
+        this.yard.log.error({ jail: this.name, pid, err: error }, "no thread for a forked process");
+      }
+      await this.yard.abandon(pid);
     }
   }
 
@@ -225,44 +238,28 @@ export class Jail {
   }
 
   async #end(): Promise<void> {
-    const threads = [...this.#own, ...(this.#main === null ? [] : [this.#main])];
-    void this.#control?.stop();
-    await Promise.all(threads.map((thread) => this.#endThread(thread)));
-    this.#control?.[releaseProxy]();
-    this.yard.jails.delete(this.name);
+    do {
+      await Promise.allSettled([...this.#starting]);
+      await Promise.all([...this.#threads.keys()].map((thread) => thread.end()));
+    } while (this.#threads.size + this.#starting.size > 0);
+    if (this.yard.jails.get(this.name) === this) this.yard.jails.delete(this.name);
   }
 
-  async #endThread(thread: Thread): Promise<void> {
-    const patience = new AbortController();
-    const late = setTimeout(GRACE, "late", { signal: patience.signal }).catch(() => "");
-    if ((await Promise.race([thread.over, late])) === "late") {
-      this.yard.log.debug({ jail: this.name, thread: thread.ix }, "terminating a thread");
-      thread.abort.abort();
-    }
-    patience.abort();
-    await thread.over;
+  /**
+   * Terminate a thread at whatever instruction it is, as if it had crashed: that of a process, or
+   * of the coroutines. For tests of dying.
+   */
+  async crash(pid: Pid | null = null): Promise<void> {
+    const thread = pid === null ? this.#mainThread : this.#threadOf(pid);
+    thread?.terminate();
+    await thread?.over;
   }
 
-  /** Kill the thread at once, as if it had crashed. For tests of dying. */
-  async crash(): Promise<void> {
-    this.#main?.abort.abort();
-    await this.#main?.over;
+  /** Of a process from outside, or of a forked one that owns its thread. */
+  #threadOf(pid: Pid): JailThread | undefined {
+    const home = this.processes.has(pid) ? this.#families.get(pid)?.home : undefined;
+    return home ?? [...this.#threads.keys()].find(({ forked }) => forked === pid);
   }
-}
-
-/** comlink transfers the port beside plain data. */
-function transferPort(thread: object, port: MessagePort): unknown[] {
-  return [thread, transfer(port as never, [port as never])];
-}
-
-function startedPid(thread: Thread): Promise<Pid | string> {
-  return new Promise((resolve) => {
-    thread.events.on("message", (event: JailEvent) => {
-      if (event.type === "started") resolve(event.pid);
-      else if (event.type === "refused") resolve(event.text);
-    });
-    void thread.over.then(() => resolve("its thread ended before the program started"));
-  });
 }
 
 function startOf(options: SpawnOptions): Start {

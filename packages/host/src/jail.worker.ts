@@ -3,18 +3,21 @@
  * processes of the jail as coroutines, or one process that owns the thread.
  */
 
+import * as module from "node:module";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { EDEAD, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { SYS_spawn } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
+import { commons } from "@jailyard/kernel/commons";
 import { type Context, type Host, runAwaited, runBlocking } from "@jailyard/trap/crt";
 import { type Program, programOf } from "@jailyard/trap/program";
 import { UserGate } from "@jailyard/trap/user";
 import { UserProcess } from "@jailyard/trap/userprocess";
 import { expose } from "comlink";
 import type { JailControl, JailEvent, JailTask, OwnStart, Start } from "./boot.ts";
+import { makeDirect } from "./direct.ts";
 import { endpoint } from "./endpoint.ts";
 import { inodeOf } from "./inode.ts";
 import { resolvePackage } from "./resolve.ts";
@@ -23,18 +26,30 @@ resolvePackage();
 
 /** The life of the thread: resolves once it is stopped and all stacks are gone. */
 export default async function jailThread(task: JailTask): Promise<void> {
-  const gate = new UserGate(task.gate);
+  const { buffer, shape } = task.commons;
+  const shared = commons(buffer, shape);
+  const gate = new UserGate(task.gate, shared.sleepers);
+  if (task.site) makeDirect(gate, task.gate, shared, task.site, task.own !== undefined);
   const tell = (event: JailEvent): void => task.events.postMessage(event);
   try {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);
     else await runOwn(task, gate, tell, task.own);
+    if (lingers()) {
+      tell({ type: "lingers" });
+      await new Promise(() => {}); // until it is terminated
+    }
   } finally {
     task.events.close();
     task.gate.port.close();
   }
 }
 
+/** Did programs leave timers, files or sockets? They would go on in the next jail of the thread. */
+const lingers = (): boolean =>
+  process.getActiveResourcesInfo().some((what) => what !== "MessagePort" && what !== "Immediate");
+
 function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
+  let running = 1;
   return {
     jail: task.jail,
     stat: (path) => ({ dev: task.dev, ino: inodeOf(path) }),
@@ -43,13 +58,20 @@ function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, 
     crashed: (pid, error) => tell({ type: "crashed", pid, root, error }),
     startThread: (pid, child, arg, inheritance) =>
       tell({ type: "thread", pid, root, child, arg, inheritance, start }),
+    begun() {
+      running++;
+    },
+    left() {
+      if (--running === 0) tell({ type: "silent", root });
+    },
   };
 }
 
 /** The program of a module. @throws Error with the file's name in its message */
-async function load(module: string): Promise<Program> {
-  const url = module.startsWith("file:") ? module : pathToFileURL(module).href;
+async function load(file: string): Promise<Program> {
+  const url = file.startsWith("file:") ? file : pathToFileURL(file).href;
   const loaded = (await import(url)) as { default?: unknown };
+  module.flushCompileCache?.(); // the next thread need not strip its types
   return programOf(loaded.default, url);
 }
 
@@ -91,6 +113,7 @@ async function serveCoroutines(
       void started.done.then(() => running.delete(started.done));
       return { pid: started.pid };
     },
+    ping() {},
     stop,
   };
   expose(control, endpoint(task.control));
@@ -124,11 +147,13 @@ async function startCoroutine(
   u.pid = pid;
   u.comm = start.comm || program.name;
   tell({ type: "started", pid });
-  const cx: Context = { gate, host: hostOf(task, tell, start, pid), program, args: start.args };
+  const host = hostOf(task, tell, start, pid);
+  const cx: Context = { gate, host, program, args: start.args };
   // Whoever asked has the answer before the program runs: it may never give the thread back.
   const done = setImmediate()
     .then(() => runAwaited(cx, u, "default", start.arg))
-    .then(() => tell({ type: "unwound", pid }));
+    .then(() => tell({ type: "unwound", root: pid }))
+    .then(() => host.left());
   return { pid, done };
 }
 
@@ -154,5 +179,5 @@ async function runOwn(
   const host = hostOf(task, tell, own, own.fork?.root ?? u.pid);
   const cx: Context = { gate, host, program, args: own.args };
   runBlocking(cx, u, own.fork?.child ?? "default", own.arg);
-  tell({ type: "unwound", pid: u.pid });
+  if (own.fork === undefined) tell({ type: "unwound", root: u.pid });
 }

@@ -7,11 +7,14 @@
 
 import { availableParallelism } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
+import { C_BROKEN, commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeKernel, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
+import { takeWoken, unsleep } from "@jailyard/kernel/runq";
+import { KERNEL } from "@jailyard/memory/sleepers";
 import { KernelGate, type KernThread } from "@jailyard/trap/kern";
 import { expose } from "comlink";
 import { Bindings } from "./bindings.ts";
-import type { KernelBoot } from "./boot.ts";
+import type { CommonsBoot, KernelBoot } from "./boot.ts";
 import { Control, type System } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 
@@ -20,39 +23,70 @@ if (parentPort === null) throw new Error("kernel.worker.ts is started by boot() 
 const VIRTUAL_START_MS = 1_000_000_000_000;
 const boot = workerData as KernelBoot;
 const gate = new KernelGate(boot.bell, availableParallelism());
-const system = makeSystem(boot.config);
+const system = makeSystem(boot.config, boot.commons);
 let stopped = false;
 const control = new Control(system, gate, makeSystem, () => {
   stopped = true;
 });
+/** What was thrown in a control method; in a call it ends `serve` by itself. */
+let panic: unknown;
 
 /** A kernel and what binds it to the gate. */
-function makeSystem(config: KernelConfig): System {
-  const k = makeKernel(config);
+function makeSystem(config: KernelConfig, { buffer, shape }: CommonsBoot): System {
+  const k = makeKernel({ ...config, commons: commons(buffer, shape) });
   if (boot.virtualClock) tick(k, VIRTUAL_START_MS);
-  return { k, bindings: new Bindings(k, (event) => boot.events.postMessage(event)) };
+  gate.more = () => k.commons.sleepers.hasLook(KERNEL);
+  const bindings = new Bindings(k, boot.direct, (event) => parentPort!.postMessage(event));
+  return { k, bindings };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function clock(): void {
-  if (boot.virtualClock) return;
   const { k } = system;
-  tick(k, Date.now());
+  if (!boot.virtualClock) tick(k, Date.now());
+  if (k.commons.words[C_BROKEN] !== 0) system.bindings.mend();
+  takeWoken(k);
+  if (k.drainers.size > 0) for (const drainer of k.drainers) unsleep(k, drainer);
   if (k.runq.length > 0) run(k);
+  system.bindings.settle(); // a kldunload that slept may be over
 }
 
 function untilDeadline(): number {
   if (boot.virtualClock) return Number.POSITIVE_INFINITY;
-  return Math.max(0, nextDeadline(system.k) - Date.now());
+  const now = Date.now();
+  const second = boot.direct ? 1000 - (now % 1000) : Number.POSITIVE_INFINITY; // others read the clock
+  return Math.max(0, Math.min(nextDeadline(system.k) - now, second));
 }
 
 function dispatch(thread: KernThread, slot: number, sysno: number): void {
   system.bindings.dispatch(thread, slot, sysno);
 }
 
+/**
+ * An exception in the kernel means that it is broken: the thread dies of it, and so the yard. comlink
+ * would tell the caller and go on.
+ */
+const deadly = new Proxy(control, {
+  get(target, name) {
+    const method: unknown = Reflect.get(target, name);
+    if (typeof method !== "function") return method;
+    return (...args: unknown[]): unknown => {
+      try {
+        const result: unknown = method.apply(target, args);
+        system.bindings.settle();
+        return result;
+      } catch (error) {
+        panic ??= error;
+        return new Promise(() => {}); // the caller is told with everybody else
+      }
+    };
+  },
+});
+
 async function serve(): Promise<void> {
   while (!stopped) {
+    if (panic !== undefined) throw panic;
     clock();
     const calls = gate.drain(dispatch);
     if (gate.takeMail()) {
@@ -64,8 +98,7 @@ async function serve(): Promise<void> {
   }
 }
 
-expose(control, endpoint(parentPort));
+expose(deadly, endpoint(parentPort));
 await serve();
 await turn(); // the answer to shutdown
-boot.events.close();
 parentPort.close();

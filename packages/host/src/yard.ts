@@ -3,70 +3,122 @@
  * runs; shutdown() leaves no thread alive.
  */
 
-import { once } from "node:events";
-import { MessageChannel, Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import { errnoName, OK, strerror } from "@jailyard/abi/errno";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import { parseJailParams } from "@jailyard/abi/jailparam";
 import type { LimitSettings } from "@jailyard/abi/limits";
-import { limitsProblem } from "@jailyard/abi/limits";
+import { limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
-import type { KernelConfig } from "@jailyard/kernel/kernel";
+import type { Commons } from "@jailyard/kernel/commons";
+import { type KernelConfig, makeCommons } from "@jailyard/kernel/kernel";
+import type { LateLoad } from "@jailyard/kernel/lateload";
+import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { ModelName } from "@jailyard/kernel/model";
+import { policyProblem } from "@jailyard/kernel/models";
+import { UndoVector } from "@jailyard/kernel/semundo";
+import { LOCKINGS, type Locking, WAKES, type Wake } from "@jailyard/kernel/site";
+import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
-import type { EndedEvent, KernelBoot } from "./boot.ts";
+import type { CommonsBoot, EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
+import { jailEntry } from "./jailentry.ts";
+import type { JailThread } from "./jailthread.ts";
+import { makeThreadsKillable } from "./killable.ts";
+import { Lifeline } from "./lifeline.ts";
 import { type Logger, type LogLevel, makeLog } from "./log.ts";
 import { YardError } from "./yarderror.ts";
 
-export { YardError };
+export { LOCKINGS, type Locking, WAKES, type Wake, YardError };
 
-export const PLACEMENTS = ["central"] as const;
+export const PLACEMENTS = ["central", "direct"] as const;
 export type Placement = (typeof PLACEMENTS)[number];
 
 export interface YardConfig {
   readonly model?: ModelName;
+  /** What jails get that were there before a module. */
+  readonly lateLoad?: LateLoad;
+  /** Whose use counts against a limit. */
+  readonly limitScope?: LimitScope;
   /** By sysctl name. */
   readonly limits?: LimitSettings;
   readonly modules?: readonly Facility[];
   readonly racct?: boolean;
   readonly sysvipc_allowed?: boolean;
   readonly maxproc?: number;
+  /** Where semop, msgsnd, msgrcv and reads run: `direct` if absent. */
   readonly placement?: Placement;
+  /** Who goes on when an object changes: all its sleepers look (`herd`, FreeBSD's), or `handoff`. */
+  readonly wake?: Wake;
+  /** What a lock covers: an `object`, or all that FreeBSD's global mutexes cover (`freebsd`). */
+  readonly locks?: Locking;
   /** Processes that one jail's thread can run as coroutines; a power of two. */
   readonly slots?: number;
+  /** What the program of one thread may allocate, segments apart; one that wants more ends it. */
+  readonly jailMemoryMib?: number;
+  /** The same for the kernel's thread, and so for the yard; Node's default. */
+  readonly kernelMemoryMib?: number;
   readonly log?: LogLevel | Logger;
   /** The clock stands still but for `advance`. */
   readonly virtualClock?: boolean;
 }
 
 const SLOTS = 512;
+/** Any limit below V8's own spares a thread 2 MiB of mapped builtins; see docs/performance.md. */
+const JAIL_MEMORY_MIB = 512;
+const JAIL_MEMORY_MIN = 16;
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const file = (name: string): URL => new URL(`./${name}.worker.${extension}`, import.meta.url);
 const HOST = 0 as Jid;
 
 /** Start a yard. @throws YardError for settings that cannot be satisfied */
 export async function boot(config: YardConfig = {}): Promise<Yard> {
-  const problem = limitsProblem(config.limits ?? {});
+  const problem = limitsProblem(config.limits ?? {}) ?? policyProblem(config);
   if (problem !== null) throw new YardError(problem);
-  const yard = new Yard(config);
-  await yard.ready();
+  const yard = yardOf(config, await jailEntry());
+  try {
+    await yard.ready();
+  } catch (error) {
+    await yard.shutdown();
+    throw error;
+  }
   return yard;
+}
+
+/** @throws YardError if a thread would have too little memory, or there is none for what its threads share */
+function yardOf(config: YardConfig, entry: URL): Yard {
+  const { jailMemoryMib = JAIL_MEMORY_MIB } = config;
+  if (!(jailMemoryMib >= JAIL_MEMORY_MIN)) {
+    throw new YardError(`jailMemoryMib is ${jailMemoryMib}: a thread needs ${JAIL_MEMORY_MIN}`);
+  }
+  try {
+    return new Yard(config, entry);
+  } catch (error) {
+    throw new YardError(`the kernel does not start: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 export class Yard {
   config: YardConfig;
   readonly log: Logger;
+  /** Rejected if the yard dies with its kernel's thread, else pending: for Promise.race. */
+  readonly failed: Promise<never>;
+  /** Once the kernel is dead, or the yard down, its methods reject with a YardError. */
   readonly control: Remote<Control>;
+  /** By index at the gate. */
+  readonly threads = new Map<number, JailThread>();
   readonly jails = new Map<string, Jail>();
   readonly pool: Piscina;
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
   shape: GateShape;
+  /** What all threads share beside the bell. */
+  commons: Commons;
   readonly #worker: Worker;
+  readonly #remote: Remote<Control>;
   readonly #freeThreads: number[] = [];
   #nextThread = 0;
   #host: Promise<Jail> | null = null;
@@ -74,57 +126,100 @@ export class Yard {
   readonly #bellWords = new Int32Array(this.bell);
   /** Who waits for the end of which process; ends that came first wait for their asker. */
   readonly #waiters = new Map<Pid, (xstat: number) => void>();
-  readonly #ended = new Map<Pid, number>();
-  #failed: Error | null = null;
+  readonly #ended = new Map<Pid, EndedEvent>();
+  /** What the kernel is asked. */
+  readonly #answers = new Lifeline();
+  readonly #kernelGone: Promise<void>;
+  readonly #fail: (error: YardError) => void;
+  #failure: YardError | null = null;
 
   /** Use boot(). */
-  constructor(config: YardConfig) {
+  constructor(config: YardConfig, entry: URL) {
     this.config = config;
     this.log = typeof config.log === "object" ? config.log : makeLog(config.log ?? "warn");
     this.shape = shapeOf(config);
-    const events = new MessageChannel();
-    this.#worker = this.#startKernel(events.port2);
-    events.port1.on("message", (event: EndedEvent) => this.#processEnded(event));
-    this.control = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
+    this.commons = makeCommons(kernelConfig(config), MAX_THREADS + 1);
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {}); // not everybody races with it
+    this.failed = promise;
+    this.#fail = reject;
+    makeThreadsKillable();
+    this.#worker = this.#startKernel();
+    this.#kernelGone = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
+    this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
+    this.control = guarded(this.#remote, this.#answers);
     this.pool = new Piscina({
-      filename: file("jail").href,
+      filename: entry.href,
       minThreads: 0,
       maxThreads: MAX_THREADS,
       concurrentTasksPerWorker: 1,
       idleTimeout: 2000,
       atomics: "disabled",
+      ...heapOf(config.jailMemoryMib ?? JAIL_MEMORY_MIB),
     });
+    this.pool.on("error", (err) => this.log.error({ err }, "a thread died that no jail had"));
   }
 
-  #startKernel(events: MessageChannel["port2"]): Worker {
+  #startKernel(): Worker {
     const workerData: KernelBoot = {
       bell: this.bell,
       config: kernelConfig(this.config),
-      events,
+      commons: this.commonsBoot,
+      direct: isDirect(this.config),
       virtualClock: this.config.virtualClock ?? false,
     };
-    const worker = new Worker(file("kernel"), {
-      workerData,
-      transferList: [events],
-      name: "kernel",
+    const heap = heapOf(this.config.kernelMemoryMib);
+    const worker = new Worker(file("kernel"), { workerData, name: "kernel", ...heap });
+    worker.on("message", (message: Partial<EndedEvent>) => {
+      if (message.xstat !== undefined) this.#processEnded(message as EndedEvent);
     });
-    worker.on("error", (error) => {
-      this.#failed = error as Error;
-      this.log.fatal({ err: error }, "the kernel's thread died");
+    worker.on("error", (error) => this.#died(error as Error));
+    worker.on("exit", (code) => {
+      const asked = this.#down !== null && code === 0;
+      if (asked) this.#answers.cut(new YardError("the yard is down"));
+      else this.#died(new Error(`it exited with code ${code}`));
     });
     return worker;
   }
 
-  /** The kernel answers. */
-  async ready(): Promise<void> {
-    const online = once(this.#worker, "online");
-    const died = once(this.#worker, "error").then(([error]) => {
-      throw new YardError(`the kernel does not start: ${(error as Error).message}`);
+  /** The kernel's thread is gone, before its time: the yard ends, and all who wait are told why. */
+  #died(cause: Error): void {
+    if (this.#failure !== null) return;
+    const why = cause.message.split("\n")[0];
+    const error = new YardError(`the kernel's thread died, and with it the yard: ${why}`, {
+      cause,
     });
-    died.catch(() => {});
-    await Promise.race([online, died]);
-    await Promise.race([this.stats(), died]);
+    this.#failure = error;
+    this.log.warn({ err: cause }, "the kernel's thread died"); // the error itself is the users'
+    this.#answers.cut(error);
+    this.#fail(error);
+    void this.pool.destroy(); // also threads that sleep in calls, for which there is no answer now
+  }
+
+  /** Why the yard died; null unless its kernel's thread did. */
+  get failure(): YardError | null {
+    return this.#failure;
+  }
+
+  /** The kernel answers. @throws YardError if it cannot */
+  async ready(): Promise<void> {
+    try {
+      await this.stats();
+    } catch (error) {
+      const why = this.#failure?.cause ?? error;
+      throw new YardError(`the kernel does not start: ${(why as Error).message}`, { cause: why });
+    }
     this.log.debug({ model: this.config.model ?? "jail-keyed" }, "yard is up");
+  }
+
+  get commonsBoot(): CommonsBoot {
+    const { buffer, shape } = this.commons;
+    return { buffer, shape };
+  }
+
+  /** What threads of jails need for calls on pages; undefined in placement `central`. */
+  get site(): SiteBoot | undefined {
+    return isDirect(this.config) ? siteOf(this.config) : undefined;
   }
 
   ringKernel(): void {
@@ -180,10 +275,13 @@ export class Yard {
     const problem = limitsProblem(limits);
     if (problem !== null) throw new YardError(problem);
     const config = { ...this.config, limits };
-    if (!(await this.control.reset(kernelConfig(config)))) {
+    const commons = makeCommons(kernelConfig(config), MAX_THREADS + 1);
+    const { buffer, shape } = commons;
+    if (!(await this.control.reset(kernelConfig(config), { buffer, shape }))) {
       throw new YardError("a yard starts over once all its jails have ended");
     }
     this.config = config;
+    this.commons = commons;
     this.shape = shapeOf(config);
     this.#host = null;
     this.#ended.clear();
@@ -202,34 +300,52 @@ export class Yard {
   }
 
   giveThread(ix: number): void {
+    this.threads.delete(ix);
     this.#freeThreads.push(ix);
+    // An end that nobody asked for yet: its thread died before it could name the process.
+    for (const [pid, { thread }] of this.#ended) if (thread === ix) this.#ended.delete(pid);
   }
 
   /** Tell the kernel that a thread is gone. */
   async detach(ix: number): Promise<void> {
-    if (this.#failed === null && this.#down === null) await this.control.detach(ix);
+    await this.control.detach(ix).catch(() => {}); // it is gone itself
   }
 
-  /** Resolves with the exit status, as wait4 gives it, of a process started from outside. */
+  /** Tell the kernel that a forked process gets no thread. */
+  async abandon(pid: Pid): Promise<void> {
+    await this.control.abandon(pid).catch(() => {});
+  }
+
+  /**
+   * Resolves with the exit status, as wait4 gives it, of a process started from outside.
+   * @throws YardError if the kernel dies before it can tell
+   */
   ended(pid: Pid): Promise<number> {
-    const xstat = this.#ended.get(pid);
-    if (xstat !== undefined) {
+    const ended = this.#ended.get(pid);
+    if (ended !== undefined) {
       this.#ended.delete(pid);
-      return Promise.resolve(xstat);
+      return Promise.resolve(ended.xstat);
     }
-    return new Promise((resolve) => this.#waiters.set(pid, resolve));
+    return this.#answers.guard(new Promise((resolve) => this.#waiters.set(pid, resolve)));
   }
 
-  #processEnded({ pid, xstat }: EndedEvent): void {
-    const waiter = this.#waiters.get(pid);
-    this.#waiters.delete(pid);
-    if (waiter === undefined) this.#ended.set(pid, xstat);
-    else waiter(xstat);
+  #processEnded(event: EndedEvent): void {
+    this.threads.get(event.thread)?.left();
+    if (!event.outside) return;
+    const waiter = this.#waiters.get(event.pid);
+    this.#waiters.delete(event.pid);
+    if (waiter === undefined) this.#ended.set(event.pid, event);
+    else waiter(event.xstat);
   }
 
-  /** It is going down, or has: threads end, and none starts. */
+  /** Terminate the kernel's thread at whatever instruction it is. For tests of dying. */
+  async crash(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  /** It is going down, or has, or has died: threads end, and none starts. */
   get isDown(): boolean {
-    return this.#down !== null;
+    return this.#down !== null || this.#failure !== null;
   }
 
   /** End every process and every thread. May be called at any time, and again. */
@@ -239,27 +355,62 @@ export class Yard {
   }
 
   async #shutdown(): Promise<void> {
-    const exited = once(this.#worker, "exit");
-    if (this.#failed === null) await this.control.shutdown();
-    const jails = [...this.jails.values()];
-    if (this.#host !== null) jails.push(await this.#host);
+    await this.control.shutdown().catch(() => {}); // it is dead already
+    const host = await this.#host?.catch(() => null);
+    const jails = [...this.jails.values(), ...(host ? [host] : [])];
     await Promise.all(jails.map((jail) => jail.end()));
     await this.pool.destroy();
-    if (this.#failed === null) await exited;
-    this.control[releaseProxy]();
+    await this.#kernelGone;
+    this.#remote[releaseProxy]();
     this.log.debug("yard is down");
   }
 }
 
-function kernelConfig(config: YardConfig): KernelConfig {
-  const { model, limits, modules, racct, sysvipc_allowed, maxproc } = config;
-  return { model, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
+type Method = (...args: unknown[]) => Promise<unknown>;
+
+/** `remote`, whose answers end with `answers`. */
+function guarded(remote: Remote<Control>, answers: Lifeline): Remote<Control> {
+  return new Proxy(remote, {
+    get(target, name) {
+      return (...args: unknown[]): Promise<unknown> => {
+        if (answers.cause !== null) return Promise.reject(answers.cause);
+        return answers.guard((Reflect.get(target, name) as Method)(...args));
+      };
+    },
+  });
 }
 
-const shapeOf = ({ slots = SLOTS, limits = {} }: YardConfig): GateShape => ({
-  slots,
-  dataBytes: dataBytes(limits),
-});
+const heapOf = (
+  mib: number | undefined,
+): { resourceLimits?: { maxOldGenerationSizeMb: number } } =>
+  mib === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: mib } };
+
+function kernelConfig(config: YardConfig): KernelConfig {
+  const { model, lateLoad, limitScope, wake, locks } = config;
+  const { limits, modules, racct, sysvipc_allowed, maxproc } = config;
+  const policy = { model, lateLoad, limitScope, wake, locks };
+  return { ...policy, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
+}
+
+const isDirect = ({ placement = "direct" }: YardConfig): boolean => placement === "direct";
+
+function siteOf({ limits = {}, wake, locks, racct, virtualClock }: YardConfig): SiteBoot {
+  const { semume, semopm } = semInfo(limits);
+  const { msgssz, msgtql, msgmnb } = msgInfo(limits);
+  return {
+    ...{ semume, semopm, msgssz, msgtql, msgmnb },
+    handoff: wake === "handoff",
+    globalLocks: locks === "freebsd",
+    racct: racct ?? false,
+    virtualClock: virtualClock ?? false,
+  };
+}
+
+function shapeOf(config: YardConfig): GateShape {
+  const { slots = SLOTS, limits = {} } = config;
+  const undo = Math.ceil(UndoVector.bytes(semInfo(limits).semume) / 128) * 128;
+  return { slots, dataBytes: dataBytes(limits), undoBytes: isDirect(config) ? undo : 0 };
+}
 
 /** Room for the largest vector, array, message and structure that these limits let through. */
 function dataBytes(limits: LimitSettings): number {

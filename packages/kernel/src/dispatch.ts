@@ -41,13 +41,17 @@ import {
   RET0,
   RET1,
 } from "@jailyard/abi/wire";
+import { unjailed } from "./cred.ts";
+import { msgSleptOn } from "./elsewhere.ts";
+import { ipcnsCreate, ipcnsEnter, ipcnsList } from "./ipcnscall.ts";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
 import { kldload, kldstat, kldunload } from "./kld.ts";
 import { listing } from "./listing.ts";
-import { msgrcv, msgsnd } from "./msg.ts";
+import { msgrcv, msgsnd, msgsndWoken } from "./msg.ts";
 import { msgctl, msgget } from "./msgctl.ts";
+import { sizeOf } from "./msgpass.ts";
 import { exec, exit1, fork, kill, psignal, setcred, type WaitStatus, wait4 } from "./proc.ts";
 import { semop } from "./sem.ts";
 import { semctl, semget } from "./semctl.ts";
@@ -192,6 +196,20 @@ const msgsndCall: Call = (k, tf, td, a) => {
   return msgsnd(k, td, msqid, ptr === PTR_UNMAPPED ? null : tf.msg, long(msgsz), msgflg);
 };
 
+/** A msgsnd that slept on a mapped page whose queue is gone goes on here. [MSG-44] */
+const msgsndResumeCall: Call = (k, tf, td, a) => {
+  const ix = msgSleptOn(k, td);
+  if (ix === null) return deny(td, EINVAL, COM_30);
+  const mtype = long(tf.frame.f64[0]);
+  td.td_interrupted = a[4] === 1;
+  td.td_timedout = a[4] === 2;
+  const mtext = new Uint8Array(tf.msg.mtext);
+  const send = { mtype, mtext, msgsz: sizeOf(long(a[2])), msgflg: a[3] | 0, kept: true };
+  const error = msgsndWoken(k, td, ix, send);
+  td.td_timedout = false;
+  return error;
+};
+
 const msgrcvCall: Call = (k, tf, td, a) => {
   const [msqid, ptr, msgsz, msgtyp, msgflg] = a;
   const msg = ptr === PTR_UNMAPPED ? null : tf.msg;
@@ -257,9 +275,14 @@ const jailGetCall = withArgument<JailParams>((k, tf, td, params, a) =>
 const ipcsCall: Call = (k, tf, td, a) => {
   const f = FACILITIES[a[0]];
   if (f === undefined) return deny(td, EINVAL, TOOL_43);
-  tf.bulk = listing(k, td, f);
+  if (a[1] !== 0 && !unjailed(td.p_ucred)) return deny(td, EPERM, TOOL_43);
+  tf.bulk = listing(k, td, f, a[1] !== 0);
   return OK;
 };
+
+/** A name in the data area, `a[0]` bytes, and the facility by number. */
+const ipcnsCall = (call: typeof ipcnsCreate): Call =>
+  withArgument<string>((k, _tf, td, name, a) => call(k, td, FACILITIES[a[1]], String(name)));
 
 function result(call: (k: Kernel, tf: Trapframe) => unknown): Call {
   return (k, tf) => {
@@ -309,6 +332,7 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
     { call: (k, _tf, td, a) => msgget(k, td, (a[0] | 0) as Key, a[1]), module: "msg" },
   ],
   [sys.SYS_msgsnd, { call: msgsndCall, module: "msg" }],
+  [sys.SYS_msgsnd_resume, { call: msgsndResumeCall }],
   [
     sys.SYS_msgrcv,
     {
@@ -368,5 +392,8 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
     { call: withArgument<string>((k, _tf, td, file) => kldunload(k, td, String(file))) },
   ],
   [sys.SYS_kldstat, { call: result((k) => kldstat(k)) }],
+  [sys.SYS_ipcns_create, { call: ipcnsCall(ipcnsCreate) }],
+  [sys.SYS_ipcns_enter, { call: ipcnsCall(ipcnsEnter) }],
+  [sys.SYS_ipcns_list, { call: result((k, { td }) => ipcnsList(k, td)) }],
   [sys.SYS_sysctlnames, { call: result((k) => sysctlNames(k)) }],
 ]);

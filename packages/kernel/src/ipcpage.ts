@@ -3,9 +3,9 @@
  *
  *   lock (MTX_WORDS) │ header words │ times and sizes (f64) │ body of the facility
  *
- * Header words are plain and protected by the page lock, but for P_ALIVE, which is read through
- * Atomics by those who hold a mapped copy. The names are those of struct ipc_perm and the ds
- * structures; modes carry FreeBSD's extra bits. [COM-25]
+ * Header words are plain and protected by the page lock; who has a mapped copy looks at P_ALIVE once
+ * it holds the lock. The names are those of struct ipc_perm and the ds structures; modes carry
+ * FreeBSD's extra bits. [COM-25]
  */
 import type { IpcPerm } from "@jailyard/abi/ipc";
 import type { Key } from "@jailyard/abi/types";
@@ -24,8 +24,9 @@ export const P_KEY = 8;
 export const P_SLEEP_HEAD = 9; // first and last sleeper: rows of the sleep queue, 0 for none
 export const P_SLEEP_TAIL = 10;
 export const P_SLEEPERS = 11;
+export const P_TICKET = 12; // sleeps so far, modulo 2^32
 /** First word that belongs to the facility. */
-export const P_OWN = 12;
+export const P_OWN = 13;
 const HEADER_WORDS = 32;
 
 export const T_STAMP = 0; // creation counter of the slot
@@ -38,6 +39,8 @@ export interface IpcPage {
   readonly mtx: Int32Array;
   readonly hdr: Int32Array;
   readonly times: Float64Array;
+  /** Threads that have the page mapped and are being ended: above 0 the kernel holds the lock. */
+  frozen: number;
 }
 
 /** Bytes of the header, before the body. */
@@ -48,6 +51,7 @@ export function carveHeader(carver: Carver): Omit<IpcPage, "buffer"> {
     mtx: carver.words(MTX_WORDS),
     hdr: carver.words(HEADER_WORDS),
     times: carver.view("f64", TIMES),
+    frozen: 0,
   };
 }
 

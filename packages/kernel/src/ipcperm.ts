@@ -2,9 +2,9 @@
 import { EACCES, type Errno, OK } from "@jailyard/abi/errno";
 import { IPC_M, IPC_R, IPC_W } from "@jailyard/abi/ipc";
 import { COM } from "@jailyard/abi/reason";
-import { groupmember, privileged, type Ucred } from "./cred.ts";
+import { groupmember, privileged } from "./cred.ts";
 import { type IpcPage, P_CGID, P_CUID, P_GID, P_MODE, P_UID } from "./ipcpage.ts";
-import { deny, type Thread } from "./thread.ts";
+import { type Caller, deny, type Subject } from "./site.ts";
 
 const COM_16 = COM(16);
 
@@ -16,14 +16,21 @@ const COM_16 = COM(16);
  *
  * @returns OK or EACCES, never EPERM [COM-16]
  */
-export function ipcperm(td: Thread, page: IpcPage, wanted: number): Errno {
+export function ipcperm(td: Caller, page: IpcPage, wanted: number): Errno {
   const cred = td.p_ucred;
   let granted = grantedByMode(page.hdr, cred);
   if ((wanted & ~granted) !== 0 && privileged(cred)) granted |= IPC_M | IPC_R | IPC_W;
   return (wanted & ~granted) === 0 ? OK : deny(td, EACCES, COM_16);
 }
 
-function grantedByMode(hdr: Int32Array, cred: Ucred): number {
+/** The same as a question: the caller learns nothing of why not. */
+export function permits(td: Caller, page: IpcPage, wanted: number): boolean {
+  const cred = td.p_ucred;
+  if ((wanted & ~grantedByMode(page.hdr, cred)) === 0) return true;
+  return privileged(cred) && (wanted & ~(IPC_M | IPC_R | IPC_W)) === 0;
+}
+
+function grantedByMode(hdr: Int32Array, cred: Subject): number {
   const mode = hdr[P_MODE];
   const { cr_uid } = cred; // unsigned, and so is what the words hold
   if (cr_uid === hdr[P_CUID] >>> 0 || cr_uid === hdr[P_UID] >>> 0) {

@@ -17,22 +17,30 @@ import {
   shmInfo,
 } from "@jailyard/abi/limits";
 import { FACILITIES, type Facility, type Jid, type Pid } from "@jailyard/abi/types";
+import type { Stuck } from "@jailyard/memory/mutex";
 import { Carver } from "@jailyard/memory/page";
 import { PagePool } from "@jailyard/memory/pool";
+import { KERNEL } from "@jailyard/memory/sleepers";
+import { C_SEMAEM, C_SEMVMX, C_TIME, type Commons, commons, commonsBytes } from "./commons.ts";
 import type { Ucred } from "./cred.ts";
 import { initFacility, type Module } from "./facility.ts";
+import type { IpcNamespace } from "./ipcns.ts";
+import type { IpcPage } from "./ipcpage.ts";
 import type { IpcTable } from "./ipctable.ts";
-import type { Model, ModelName } from "./model.ts";
-import { modelNamed } from "./models.ts";
-import type { MsgState } from "./msgq.ts";
+import { LATE_LOADS, type LateLoad } from "./lateload.ts";
+import { MODELS, type Model, type ModelName } from "./model.ts";
+import { modelNamed, policyProblem } from "./models.ts";
+import { type MsgState, msgRefunded } from "./msgq.ts";
 import { newPrison, type Prison, prisonFree, prisonHold } from "./prison.ts";
 import { exit1 } from "./proc.ts";
 import { Racct } from "./rctl.ts";
+import { unsleep, wakeRow } from "./runq.ts";
 import type { SemPage } from "./sempage.ts";
-import { SemUndoPool } from "./semundo.ts";
+import { UndoVector } from "./semundo.ts";
 import type { ShmState } from "./shmseg.ts";
-import { type SleepQueue, sleepQueue, unsleep } from "./sleepq.ts";
+import type { Locking, Site, Wake } from "./site.ts";
 import { RUNNING, type Thread } from "./thread.ts";
+import { type LimitScope, noUsage, type Usage } from "./usage.ts";
 
 export interface KernelConfig {
   readonly model?: ModelName;
@@ -45,19 +53,44 @@ export interface KernelConfig {
   readonly racct?: boolean;
   /** security.jail.sysvipc_allowed at boot. */
   readonly sysvipc_allowed?: boolean;
+  /** What jails get that were there before a module; freebsd if absent. */
+  readonly lateLoad?: LateLoad;
+  /** Whose use counts against a limit; host if absent. */
+  readonly limitScope?: LimitScope;
+  /** Who goes on when an object changes; herd if absent. */
+  readonly wake?: Wake;
+  /** What a lock covers; object if absent. */
+  readonly locks?: Locking;
+  /** Memory that threads at the gate share; the kernel's own if absent. */
+  readonly commons?: Commons;
 }
 
 /** What the kernel tells whoever drives it. Called in the middle of a call: note it, no more. */
 export interface KernelHooks {
   /** A call that slept is over, with this errno; results are in the thread. */
   complete(td: Thread, error: Errno): void;
+  /** A process is about to end: no call of it may be on its way any more. */
+  dying(td: Thread): void;
   /** A process has ended, by whatever way; its thread may not call again. */
   ended(td: Thread): void;
   /** A signal that the process catches is pending. */
   signalled(td: Thread): void;
+  /**
+   * What this prison and those below it may call, see and do may have changed; null: everybody's.
+   * Whoever holds the outcome of Model.root, Model.visible or privilege for them asks again.
+   */
+  revoke(prison: Prison | null): void;
+  /** See that a process makes no call of its own on any page, until the result is called. */
+  still(td: Thread): () => void;
+  /** Does the process sleep in msgsnd or msgrcv in a thread of its own? [MSG-72] */
+  inside(td: Thread): boolean;
+  /** The page of an object that is gone, once its lock is free. True: it is taken care of. */
+  retired(page: IpcPage): boolean;
 }
 
-export interface Kernel {
+export interface Kernel extends Site {
+  /** Whoever drives threads sets it. */
+  stuck: Stuck;
   readonly model: Model;
   readonly limits: LimitSettings;
   readonly maxproc: number;
@@ -65,8 +98,6 @@ export interface Kernel {
   /** Milliseconds of the yard's wall clock, and the same in whole seconds. [COM-27] */
   nowMs: number;
   now: number;
-  /** Owner word of locks that this kernel takes. */
-  readonly self: number;
 
   seminfo: SemInfo;
   shminfo: ShmInfo;
@@ -76,22 +107,33 @@ export interface Kernel {
   lastKld: number;
   sysvipc_allowed: boolean;
   readonly racct: Racct | null;
+  readonly lateLoad: LateLoad;
+  /** Use by key space; null: limits are those of the host. */
+  readonly usage: Usage | null;
 
   readonly prison0: Prison;
   readonly prisons: Set<Prison>;
   prisonSerial: number;
   lastJid: number;
+  /** Name spaces of models where they are things of their own, by id, oldest first. */
+  readonly ipcns: Map<number, IpcNamespace>;
+  ipcnsSerial: number;
 
   /** By tid and by pid. */
   readonly threads: (Thread | null)[];
   readonly freeTids: number[];
+  /** Rows whose process is gone, but whose thread has not seen that yet. */
+  readonly limbo: number[];
   readonly procs: Map<Pid, Thread>;
   lastPid: number;
-  readonly sleepq: SleepQueue;
+  /** Processes that sleep on a page in this thread. */
+  readonly queued: Set<Thread>;
   /** Woken and not yet resumed, first woken first. */
   readonly runq: Thread[];
   /** Sleepers with a timeout; all timeouts are equal, so the order is that of the deadlines. */
   readonly timeouts: Set<Thread>;
+  /** Threads that are being ended: while there are, the kernel holds the mutex of all queues. */
+  queuesFrozen: number;
   /** In kldunload, until nobody is inside a call of the module: woken when a sleep is over. */
   readonly drainers: Set<Thread>;
 
@@ -99,15 +141,14 @@ export interface Kernel {
   sem: IpcTable<SemPage>;
   /** Semaphores in use in all sets. [SEM-4] */
   semtot: number;
-  readonly semundo: SemUndoPool;
   shm: ShmState;
   msg: MsgState;
 
   /** A credential came to be kept, or was let go. */
   hold(cred: Ucred): void;
   release(cred: Ucred): void;
-  /** The memory of an object that is gone. */
-  retire(buffer: SharedArrayBuffer): void;
+  /** The page of an object that is gone. */
+  retire(page: IpcPage): void;
 }
 
 const MAXPROC = 20_000;
@@ -117,7 +158,7 @@ const JAIL_MAX = 999_999;
 /** @throws RangeError if `config` cannot be satisfied; the message names the setting */
 export function makeKernel(config: KernelConfig = {}): Kernel {
   const limits = config.limits ?? {};
-  const problem = limitsProblem(limits);
+  const problem = limitsProblem(limits) ?? policyProblem(config);
   if (problem !== null) throw new RangeError(problem);
   const maxproc = config.maxproc ?? MAXPROC;
   const k = blankKernel(config, limits, maxproc);
@@ -125,6 +166,7 @@ export function makeKernel(config: KernelConfig = {}): Kernel {
     if (config.modules !== undefined && !config.modules.includes(f)) continue;
     loadFacility(k, f);
   }
+  publish(k);
   return k;
 }
 
@@ -133,6 +175,7 @@ export function loadFacility(k: Kernel, f: Facility): void {
   k.modules[f] = { loaded: true, calls: true, id: ++k.lastKld };
   initFacility(k, f);
   k.model.loaded(k, f);
+  k.hooks.revoke(null);
 }
 
 function hostPrison(): Prison {
@@ -145,10 +188,39 @@ function hostPrison(): Prison {
   return host;
 }
 
-function sleepTable(maxproc: number): SleepQueue {
-  const bytes = (maxproc + 64) * 8;
-  return sleepQueue(new Carver(new SharedArrayBuffer(bytes)), maxproc);
+/** Owner word of the locks that the kernel's thread takes; that of another thread is its home. */
+export const KERNEL_OWNER = 0x3fffffff;
+
+/** Commons for `config`; `homes` is how many threads can be at the gate, and one for the kernel. */
+export function makeCommons(config: KernelConfig, homes = 1): Commons {
+  const { semmnu } = semInfo(config.limits ?? {});
+  const shape = { maxproc: config.maxproc ?? MAXPROC, homes, semmnu };
+  return commons(new SharedArrayBuffer(commonsBytes(shape)), shape);
 }
+
+/** Write what threads at the gate read: the clock, and what sysctl can change. */
+export function publish(k: Kernel): void {
+  const { words } = k.commons;
+  words[C_TIME] = k.now;
+  words[C_SEMVMX] = k.seminfo.semvmx;
+  words[C_SEMAEM] = k.seminfo.semaem;
+}
+
+/** A kernel that nothing drives but its caller. */
+export const NO_HOOKS: KernelHooks = {
+  complete() {},
+  dying() {},
+  ended() {},
+  signalled() {},
+  still: () => () => {},
+  inside: () => false,
+  retired: () => false,
+  revoke() {},
+};
+
+/** An undo vector for a process without a thread at the gate. */
+const ownUndo = (semume: number): UndoVector =>
+  new UndoVector(new Carver(new SharedArrayBuffer(UndoVector.bytes(semume))), semume);
 
 function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: number): Kernel {
   const seminfo = semInfo(limits);
@@ -156,13 +228,21 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
   const pages = new PagePool();
   const absent = (): Module => ({ loaded: false, calls: false, id: 0 });
   const k: Kernel = {
-    model: modelNamed(config.model ?? "jail-keyed"),
+    model: modelNamed(config.model ?? MODELS[0]),
     limits,
     maxproc,
-    hooks: { complete() {}, ended() {}, signalled() {} },
+    hooks: NO_HOOKS,
+    commons: config.commons ?? makeCommons(config),
     nowMs: 0,
     now: 0,
-    self: 1,
+    self: KERNEL_OWNER,
+    home: KERNEL,
+    handoff: config.wake === "handoff",
+    globalLocks: config.locks === "freebsd",
+    stuck() {},
+    makeUndo: () => ownUndo(seminfo.semume),
+    wake: (tid, how) => wakeRow(k, tid, how),
+    taken: (page, length) => msgRefunded(k, page, length),
     seminfo,
     shminfo: shmInfo(limits),
     msginfo: msgInfo(limits),
@@ -170,27 +250,32 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     lastKld: 1,
     sysvipc_allowed: config.sysvipc_allowed ?? false,
     racct: config.racct === true ? new Racct() : null,
+    lateLoad: config.lateLoad ?? LATE_LOADS[0],
+    usage: config.limitScope === "namespace" ? noUsage() : null,
     prison0,
     prisons: new Set([prison0]),
     prisonSerial: 0,
     lastJid: 0,
+    ipcns: new Map(),
+    ipcnsSerial: 0,
     threads: new Array(maxproc + 1).fill(null),
     freeTids: Array.from({ length: maxproc }, (_, i) => maxproc - i),
+    limbo: [],
     procs: new Map(),
     lastPid: FIRST_PID,
-    sleepq: sleepTable(maxproc),
+    queued: new Set(),
     runq: [],
     timeouts: new Set(),
+    queuesFrozen: 0,
     drainers: new Set(),
     pages,
     sem: undefined as never, // set by semInit, shmInit, msgInit
     shm: undefined as never,
     msg: undefined as never,
     semtot: 0,
-    semundo: new SemUndoPool(seminfo.semmnu, seminfo.semume),
     hold: (cred) => prisonHold(cred.cr_prison),
     release: (cred) => prisonFree(k, cred.cr_prison),
-    retire: (buffer) => pages.give(buffer),
+    retire: (page) => void (k.hooks.retired(page) || pages.give(page.buffer)),
   };
   return k;
 }
@@ -198,7 +283,12 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
 /** Set the clock, whole milliseconds, and make runnable those whose timeout has run out. */
 export function tick(k: Kernel, nowMs: number): void {
   k.nowMs = nowMs;
-  k.now = Math.floor(nowMs / 1000);
+  k.commons.clock[0] = nowMs;
+  const now = Math.floor(nowMs / 1000);
+  if (now !== k.now) {
+    k.now = now;
+    k.commons.words[C_TIME] = now;
+  }
   for (const td of k.timeouts) {
     if (td.td_deadline > nowMs) break;
     td.td_timedout = true;

@@ -5,16 +5,19 @@
  * Modules that are there at boot count as files that the boot loader was told to load: they can be
  * unloaded. Nothing depends on a module, so a file has one reference, and no handler vetoes but
  * for UNLOAD, so a forced unload is as any other [JAIL-68]. What jails get from a late load is the
- * model's answer, Model.loaded; other policies of late load belong there. Missing: securelevel.
+ * policy's answer, lateload.ts, and the model's way to give it. Missing: securelevel.
  */
 import { EBUSY, EEXIST, ENOENT, EPERM, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { msgInfo, semInfo, shmInfo } from "@jailyard/abi/limits";
 import { JAIL, MSG, type Reason, SEM, SHM } from "@jailyard/abi/reason";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";
+import { C_DRAIN } from "./commons.ts";
 import { privileged, unjailed } from "./cred.ts";
 import { facilityBusy, facilityInside } from "./facility.ts";
-import { type Kernel, loadFacility } from "./kernel.ts";
-import { asleep } from "./sleepq.ts";
+import { type Kernel, loadFacility, publish } from "./kernel.ts";
+import { flagAll } from "./lateload.ts";
+import { asleep } from "./runq.ts";
+import { release } from "./semundo.ts";
 import { deny, interrupted, type Thread } from "./thread.ts";
 
 const JAIL_69 = JAIL(69);
@@ -55,6 +58,7 @@ export function kldload(k: Kernel, td: Thread | null, file: string): Errno {
   if (f === undefined) return refuse(td, ENOENT, JAIL_70);
   if (k.modules[f].loaded) return refuse(td, EEXIST, JAIL_70);
   resetLimits(k, f);
+  publish(k);
   loadFacility(k, f);
   if (td !== null) td.td_retval = k.modules[f].id;
   return OK;
@@ -84,25 +88,33 @@ export function kldunload(k: Kernel, td: Thread | null, file: string): Errno {
   if (f !== "msg") return unload(k, td, f);
   if (!anyInside(k)) return unloadMsg(k, td);
   if (td === null) return EBUSY;
-  k.modules.msg.calls = false;
+  setCalls(k, false);
   return waitInside(k, td);
 }
 
+/** The calls of sysvmsg go away, or are there again. */
+function setCalls(k: Kernel, calls: boolean): void {
+  k.modules.msg.calls = calls;
+  k.hooks.revoke(null);
+}
+
 const anyInside = (k: Kernel): boolean =>
-  k.threads.some((td) => td !== null && facilityInside("msg", td));
+  k.threads.some((td) => td !== null && (facilityInside("msg", td) || k.hooks.inside(td)));
 
 /** Sleep until a sleeping call is over; who resumes it looks again. */
 function waitInside(k: Kernel, td: Thread): Errno {
   k.drainers.add(td);
+  k.commons.words[C_DRAIN] = 1;
   asleep(td, kldunloadResume);
   return ESLEEP;
 }
 
 function kldunloadResume(k: Kernel, td: Thread): Errno {
   k.drainers.delete(td);
+  if (k.drainers.size === 0) k.commons.words[C_DRAIN] = 0;
   const { msg } = k.modules;
   if (td.td_interrupted) {
-    msg.calls = msg.loaded;
+    setCalls(k, msg.loaded);
     return interrupted(td, MSG_72);
   }
   if (!msg.loaded) return deny(td, ENOENT, JAIL_69); // another one was first
@@ -110,7 +122,7 @@ function kldunloadResume(k: Kernel, td: Thread): Errno {
 }
 
 function unloadMsg(k: Kernel, td: Thread | null): Errno {
-  k.modules.msg.calls = false;
+  setCalls(k, false);
   return unload(k, td, "msg");
 }
 
@@ -118,9 +130,15 @@ function unloadMsg(k: Kernel, td: Thread | null): Errno {
 function unload(k: Kernel, td: Thread | null, f: Facility): Errno {
   if (facilityBusy(k, f)) return refuse(td, EBUSY, BUSY[f]);
   k.modules[f] = { loaded: false, calls: false, id: 0 };
+  flagAll(k, f);
   k.model.unloaded(k, f);
-  if (f === "sem") for (const un of [...k.semundo.inUse]) k.semundo.release(un);
+  k.hooks.revoke(null);
+  if (f === "sem") dropUndo(k);
   return OK;
+}
+
+function dropUndo(k: Kernel): void {
+  for (const { td_undo } of k.procs.values()) if (td_undo !== null) release(k.commons, td_undo);
 }
 
 /** kldstat(2): the kernel, then the modules in the order in which they were loaded. */

@@ -16,7 +16,6 @@ import {
   IPC_EXCL,
   IPC_M,
   IPC_PRIVATE,
-  IPC_R,
   IPC_RMID,
   IPC_SET,
   IPC_STAT,
@@ -25,27 +24,18 @@ import {
 import { type MsqidDs, msqidDs } from "@jailyard/abi/msg";
 import { MSG } from "@jailyard/abi/reason";
 import type { Ix, Key, Msqid } from "@jailyard/abi/types";
-import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
 import { privileged } from "./cred.ts";
-import { copyPerm, setPerm } from "./ipcpage.ts";
+import { setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import type { Kernel } from "./kernel.ts";
-import { shownKey } from "./model.ts";
-import {
-  type MsgPage,
-  msgPage,
-  msgPageBytes,
-  P_CBYTES,
-  P_LRPID,
-  P_LSPID,
-  P_QBYTES,
-  P_QNUM,
-  T_CTIME,
-  T_RTIME,
-  T_STIME,
-} from "./msgpage.ts";
-import { isDead, type MsgQueue, msgFind, msgFree, msgRemoveLocked } from "./msgq.ts";
-import { deny, type Thread } from "./thread.ts";
+import { seer, shownKey } from "./model.ts";
+import { type MsgPage, msgPage, msgPageBytes, P_QBYTES, T_CTIME } from "./msgpage.ts";
+import { isDead } from "./msgpass.ts";
+import { type MsgQueue, msgFind, msgFree, msgRemoveLocked } from "./msgq.ts";
+import { copyMsqid, msgStat } from "./msgread.ts";
+import { deny, lockQueue, unlockQueue } from "./site.ts";
+import type { Thread } from "./thread.ts";
+import { count, inUse } from "./usage.ts";
 
 const MSG_14 = MSG(14);
 const MSG_15 = MSG(15);
@@ -55,7 +45,6 @@ const MSG_19 = MSG(19);
 const MSG_20 = MSG(20);
 const MSG_23 = MSG(23);
 const MSG_25 = MSG(25);
-const MSG_29 = MSG(29);
 const MSG_30 = MSG(30);
 
 const HUGE = Number.POSITIVE_INFINITY;
@@ -81,16 +70,18 @@ function msgOpen(k: Kernel, td: Thread, queue: MsgQueue, msgflg: number): Errno 
 }
 
 function msgCreate(k: Kernel, td: Thread, key: Key, msgflg: number): Errno {
-  const { msgtql, msgmnb } = k.msginfo;
+  const { msgtql, msgmnb, msgmni } = k.msginfo;
+  const space = k.model.keySpace(k, "msg", td.p_ucred);
   const ix = k.msg.table.lowestFree();
-  if (ix === -1) return deny(td, ENOSPC, MSG_16_MSGMNI);
+  if (ix === -1 || inUse(k, "msg", space).objects >= msgmni) return deny(td, ENOSPC, MSG_16_MSGMNI);
   if (k.racct !== null && !k.racct.add(td, "nmsgq", 1)) return deny(td, ENOSPC, MSG_16_RACCT);
   const cred = td.p_ucred;
   const page = msgPage(k.pages.take(msgPageBytes(msgtql, msgmnb)), msgtql, msgmnb);
-  const queue: MsgQueue = { ix, page, cred, space: k.model.keySpace(k, "msg", cred) };
+  const queue: MsgQueue = { ix, page, cred, space };
   k.msg.table.insert(queue, key, msgflg & ACCESSPERMS); // [MSG-17]
   page.hdr[P_QBYTES] = msgmnb;
   page.times[T_CTIME] = k.now;
+  count(k, "msg", space, +1, 0);
   k.hold(cred);
   td.td_retval = k.msg.table.idOf(queue);
   return OK;
@@ -113,9 +104,9 @@ export function msgctl(
   const queue = msgFind(k, root, msqid);
   if (queue === null) return deny(td, EINVAL, MSG_20);
   td.td_retval = 0;
-  mtxLock(queue.page.mtx, 0, k.self);
+  lockQueue(k, queue.page);
   const error = msgctlLocked(k, td, queue, cmd, buf);
-  mtxUnlock(queue.page.mtx, 0);
+  unlockQueue(k, queue.page);
   if (cmd === IPC_RMID && error === OK) msgFree(k, queue);
   return error;
 }
@@ -133,7 +124,7 @@ function msgctlLocked(
     case IPC_SET:
       return msgSet(k, td, queue.page, buf!);
     case IPC_STAT:
-      return msgStat(k, td, queue, buf);
+      return msgStat(td, queue.page, shownKey(k, td.p_ucred, queue), buf);
     default:
       return deny(td, EINVAL, MSG_30);
   }
@@ -162,27 +153,6 @@ function msgSet(k: Kernel, td: Thread, page: MsgPage, buf: MsqidDs): Errno {
   return OK;
 }
 
-function msgStat(k: Kernel, td: Thread, queue: MsgQueue, buf: MsqidDs | null): Errno {
-  const error = ipcperm(td, queue.page, IPC_R);
-  if (error !== OK) return error;
-  if (buf === null) return deny(td, EFAULT, MSG_29);
-  copyMsqid(k, td, queue, buf);
-  return OK;
-}
-
-function copyMsqid(k: Kernel, td: Thread, queue: MsgQueue, out: MsqidDs): void {
-  const { hdr, times } = queue.page;
-  copyPerm(queue.page, shownKey(k, td.p_ucred, queue), out.msg_perm);
-  out.msg_cbytes = hdr[P_CBYTES];
-  out.msg_qnum = hdr[P_QNUM];
-  out.msg_qbytes = hdr[P_QBYTES];
-  out.msg_lspid = hdr[P_LSPID];
-  out.msg_lrpid = hdr[P_LRPID];
-  out.msg_stime = times[T_STIME];
-  out.msg_rtime = times[T_RTIME];
-  out.msg_ctime = times[T_CTIME];
-}
-
 /** A row of kern.ipc.msqids that is not all zero. */
 export interface MsgRow {
   readonly ix: Ix;
@@ -190,15 +160,16 @@ export interface MsgRow {
   readonly ds: MsqidDs;
 }
 
-/** kern.ipc.msqids for this reader: the rows that are in use and visible, by index. [MSG-70] */
-export function msgList(k: Kernel, td: Thread): MsgRow[] {
+/** kern.ipc.msqids for this reader: the rows that are in use and visible, by index. `all`: in every name space. [MSG-70] */
+export function msgList(k: Kernel, td: Thread, all = false): MsgRow[] {
   const root = k.model.root(k, "msg", td.p_ucred);
-  if (root === null) return [];
+  const sees = seer(k, "msg", root, all);
+  if (sees === null) return [];
   const rows: MsgRow[] = [];
   for (const queue of k.msg.table.slots) {
-    if (queue === null || isDead(queue) || !k.model.visible(k, "msg", root, queue)) continue;
+    if (queue === null || isDead(queue.page) || !sees(queue)) continue;
     const ds = msqidDs();
-    copyMsqid(k, td, queue, ds);
+    copyMsqid(queue.page, shownKey(k, td.p_ucred, queue), ds);
     rows.push({ ix: queue.ix, id: k.msg.table.idOf(queue) as Msqid, ds });
   }
   return rows;

@@ -20,6 +20,7 @@ const MSG = {
   type: "f64", // at least 1
   length: "u16", // bytes of the body [MSG-3]
   spot: "i32", // where in the arena the body begins
+  kept: "i32", // tid of the receiver that it is kept for; 0: anybody's
 } as const;
 const ARENA = { byte: "u8" } as const;
 
@@ -33,6 +34,7 @@ const P_LAST = P_OWN + 6;
 const P_FREE = P_OWN + 7;
 const P_ROWS = P_OWN + 8;
 const P_BRK = P_OWN + 9;
+
 export const T_STIME = T_OWN;
 export const T_RTIME = T_OWN + 1;
 export const T_CTIME = T_OWN + 2;
@@ -64,6 +66,7 @@ export function append(page: MsgPage, type: number, body: Uint8Array, length: nu
   msg.length[row] = length;
   msg.spot[row] = spot;
   msg.next[row] = 0;
+  msg.kept[row] = 0;
   if (hdr[P_LAST] === 0) hdr[P_FIRST] = row;
   else msg.next[hdr[P_LAST]] = row;
   hdr[P_LAST] = row;
@@ -98,11 +101,28 @@ function compact({ hdr, msg, arena }: MsgPage): void {
   hdr[P_BRK] = spot;
 }
 
-/** The row before the one that `msgtyp` selects, 0 if that is the first; -1: none. [MSG-54] */
-export function selectBefore({ hdr, msg }: MsgPage, msgtyp: number): number {
+/**
+ * The row before the one that `msgtyp` selects for process `tid`, 0 if that is the first; -1: none.
+ * What is kept for another is passed over. [MSG-54]
+ */
+export function selectBefore({ hdr, msg }: MsgPage, msgtyp: number, tid: number): number {
   let before = 0;
   for (let row = hdr[P_FIRST]; row !== 0; row = msg.next[row]) {
-    if (selects(msgtyp, msg.type[row])) return before;
+    const free = msg.kept[row] === 0 || msg.kept[row] === tid;
+    if (free && selects(msgtyp, msg.type[row])) return before;
+    before = row;
+  }
+  return -1;
+}
+
+/** The last message of the queue; 0 if it is empty. */
+export const lastRow = ({ hdr }: MsgPage): number => hdr[P_LAST];
+
+/** The row before the message that is kept for `tid`; -1: none is. */
+export function keptBefore({ hdr, msg }: MsgPage, tid: number): number {
+  let before = 0;
+  for (let row = hdr[P_FIRST]; row !== 0; row = msg.next[row]) {
+    if (msg.kept[row] === tid) return before;
     before = row;
   }
   return -1;
@@ -111,7 +131,7 @@ export function selectBefore({ hdr, msg }: MsgPage, msgtyp: number): number {
 const LONG_MIN = -(2 ** 63);
 
 /** The first type up to -msgtyp in queue order, not the lowest. LONG_MIN matches nothing. */
-function selects(msgtyp: number, type: number): boolean {
+export function selects(msgtyp: number, type: number): boolean {
   if (msgtyp < 0) return msgtyp > LONG_MIN && type <= -msgtyp;
   return msgtyp === 0 || type === msgtyp;
 }
@@ -147,4 +167,44 @@ export function copyBytes(
 ): void {
   if (bytes > SHORT) to.set(from.subarray(at, at + bytes), toAt);
   else for (let i = 0; i < bytes; i++) to[toAt + i] = from[at + i];
+}
+
+/** Messages of the queue, and the segments of `msgssz` bytes that they take, by the links. */
+export function contentsOf(
+  { hdr, msg }: MsgPage,
+  msgssz: number,
+): { count: number; bytes: number; segments: number } {
+  const total = { count: 0, bytes: 0, segments: 0 };
+  for (let row = hdr[P_FIRST]; row !== 0; row = msg.next[row]) {
+    total.count++;
+    total.bytes += msg.length[row];
+    total.segments += Math.ceil(msg.length[row] / msgssz);
+  }
+  return total;
+}
+
+/**
+ * Make the list whole again after a thread died while it changed it: what the links from the head
+ * show is what is there.
+ */
+export function rebuild(page: MsgPage, msgssz: number): void {
+  const { hdr, msg } = page;
+  const used = new Uint8Array(msg.next.length);
+  hdr[P_LAST] = 0;
+  hdr[P_BRK] = 0;
+  for (let row = hdr[P_FIRST]; row !== 0; row = msg.next[row]) {
+    used[row] = 1;
+    hdr[P_LAST] = row;
+    hdr[P_BRK] = Math.max(hdr[P_BRK], msg.spot[row] + msg.length[row]);
+  }
+  const { count, bytes } = contentsOf(page, msgssz);
+  hdr[P_QNUM] = count;
+  hdr[P_CBYTES] = bytes;
+  hdr[P_ROWS] = used.length - 1;
+  hdr[P_FREE] = 0;
+  for (let row = used.length - 1; row > 0; row--) {
+    if (used[row] === 1) continue;
+    msg.next[row] = hdr[P_FREE];
+    hdr[P_FREE] = row;
+  }
 }

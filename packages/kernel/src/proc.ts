@@ -6,9 +6,11 @@
  */
 import { EAGAIN, ECHILD, EINVAL, EPERM, type Errno, ESLEEP, ESRCH, OK } from "@jailyard/abi/errno";
 import { COM, PROC } from "@jailyard/abi/reason";
-import { ignoredByDefault, NSIG, SIGKILL, sigmask } from "@jailyard/abi/signal";
+import { ignoredByDefault, NSIG, SIGCHLD, SIGKILL, sigmask } from "@jailyard/abi/signal";
 import type { Pid } from "@jailyard/abi/types";
+import { KILLED } from "@jailyard/memory/sleepers";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
+import { credDrop, credHold, OWN_IPCNS } from "./ipcns.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isAncestor,
@@ -19,12 +21,14 @@ import {
   prisonUnuse,
   prisonUse,
 } from "./prison.ts";
+import { asleep, unsleep } from "./runq.ts";
 import { semexit } from "./semctl.ts";
-import { asleep, unsleep } from "./sleepq.ts";
 import { deny, interrupted, REAPED, RUNNING, SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
 import { vmspaceExit, vmspaceFork } from "./vm.ts";
 
 const PID_MAX = 99_999;
+/** Rows in limbo that are looked at when one is needed. */
+const LIMBO_LOOK = 8;
 export const PID_INIT = 1 as Pid;
 /** wait4: do not sleep. */
 export const WNOHANG = 1;
@@ -46,20 +50,27 @@ export interface ProcSpec {
 export function newproc(k: Kernel, spec: ProcSpec): Thread | null {
   if (spec.prison.pr_state !== PRISON_ALIVE) return null;
   const { uid, gid, groups = [], prison, comm } = spec;
-  return allocProc(k, credOf(uid >>> 0, gid >>> 0, groups, prison), null, comm);
+  return allocProc(k, credOf(uid >>> 0, gid >>> 0, groups, prison, OWN_IPCNS), null, comm);
 }
 
 /** uid_t and gid_t are unsigned, and so they are compared. [COM-22] */
-const credOf = (uid: number, gid: number, groups: readonly number[], prison: Prison): Ucred => ({
+const credOf = (
+  uid: number,
+  gid: number,
+  groups: readonly number[],
+  cr_prison: Prison,
+  cr_ipcns: Ucred["cr_ipcns"],
+): Ucred => ({
   cr_uid: uid,
   cr_ruid: uid,
   cr_gid: gid,
   cr_groups: groups.map((group) => group >>> 0),
-  cr_prison: prison,
+  cr_prison,
+  cr_ipcns,
 });
 
 function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string): Thread | null {
-  const tid = k.freeTids.pop();
+  const tid = takeTid(k);
   if (tid === undefined) return null;
   const td = blankThread(tid, nextPid(k), cred, parent, comm);
   k.threads[tid] = td;
@@ -67,7 +78,18 @@ function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string):
   parent?.p_children.add(td);
   prisonHold(cred.cr_prison);
   prisonUse(cred.cr_prison);
+  credHold(cred);
   return td;
+}
+
+/** A row that was killed in its sleep elsewhere is not another's before its thread has seen it. */
+function takeTid(k: Kernel): number | undefined {
+  const { state } = k.commons.sleepers;
+  for (let i = 0; i < k.limbo.length && i < LIMBO_LOOK; i++) {
+    const tid = k.limbo.shift()!;
+    (state[tid] === KILLED ? k.limbo : k.freeTids).push(tid);
+  }
+  return k.freeTids.pop();
 }
 
 function nextPid(k: Kernel): Pid {
@@ -93,7 +115,10 @@ function blankThread(
     p_xstat: 0,
     p_comm: comm,
     p_vmspace: null,
-    p_semundo: null,
+    td_undo: null,
+    get p_semundo() {
+      return this.td_undo?.inUse === true ? this.td_undo : null;
+    },
     p_siglist: 0,
     p_sigcatch: 0,
     p_killed: 0,
@@ -129,10 +154,12 @@ export function exec(k: Kernel, td: Thread, comm: string): Errno {
 
 /**
  * The end of a process, from whatever cause: undo first, then shared memory, then the parent is
- * told. The process does not sleep. `xstat` as wait4 gives it. [SEM-73] [SHM-36]
+ * told, by SIGCHLD and wakeup. The process does not sleep. `xstat` as wait4 gives it. [SEM-73]
+ * [SHM-36]
  */
 export function exit1(k: Kernel, td: Thread, xstat: number): void {
   if (td.p_state === ZOMBIE || td.p_state === REAPED) return;
+  k.hooks.dying(td);
   semexit(k, td);
   vmspaceExit(k, td);
   td.p_state = ZOMBIE;
@@ -140,10 +167,16 @@ export function exit1(k: Kernel, td: Thread, xstat: number): void {
   for (const child of td.p_children) abandon(k, child);
   td.p_children.clear();
   k.hooks.ended(td);
+  credDrop(k, td.p_ucred);
   prisonUnuse(k, td.p_ucred.cr_prison); // its credential stays until it is reaped [JAIL-51]
-  const parent = td.p_pptr;
-  if (parent === null) reap(k, td);
-  else if (parent.p_state === SLEEPING && parent.td_resume === waitResume) unsleep(k, parent);
+  if (td.p_pptr === null) reap(k, td);
+  else tellParent(k, td.p_pptr);
+}
+
+/** The signal comes before the wakeup: a wait4 whose SIGCHLD is caught ends with EINTR. */
+function tellParent(k: Kernel, parent: Thread): void {
+  psignal(k, parent, SIGCHLD);
+  if (parent.p_state === SLEEPING && parent.td_resume === waitResume) unsleep(k, parent);
 }
 
 function abandon(k: Kernel, child: Thread): void {
@@ -158,7 +191,7 @@ function reap(k: Kernel, td: Thread): void {
   td.p_pptr?.p_children.delete(td);
   k.procs.delete(td.p_pid);
   k.threads[td.tid] = null;
-  k.freeTids.push(td.tid);
+  (k.commons.sleepers.state[td.tid] === KILLED ? k.limbo : k.freeTids).push(td.tid);
 }
 
 /** What wait4 found, beside td_retval, the pid. */
@@ -207,10 +240,11 @@ export function setcred(
   force = false,
 ): Errno {
   const old = td.p_ucred;
-  const cred = credOf(uid >>> 0, gid >>> 0, groups, old.cr_prison);
+  const cred = credOf(uid >>> 0, gid >>> 0, groups, old.cr_prison, old.cr_ipcns);
   if (!force && !privileged(old) && String(idsOf(cred)) !== String(idsOf(old))) return EPERM;
   td.p_ucred = cred;
   k.racct?.credChanged(td, old);
+  k.hooks.revoke(old.cr_prison);
   td.td_retval = 0;
   return OK;
 }

@@ -43,18 +43,20 @@ import {
   semidDs,
 } from "@jailyard/abi/sem";
 import type { Ix, Key, Semid } from "@jailyard/abi/types";
-import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
-import { copyPerm, P_CUID, P_MODE, P_UID, setPerm } from "./ipcpage.ts";
+import { P_CUID, P_MODE, P_UID, setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import { IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
-import { shownKey } from "./model.ts";
-import type { Prison } from "./prison.ts";
+import { seer, shownKey } from "./model.ts";
 import type { SemSet } from "./sem.ts";
-import { P_NSEMS, type SemPage, semPage, semPageBytes, T_CTIME, T_OTIME } from "./sempage.ts";
-import { ALL_SEMS, semundoClear } from "./semundo.ts";
+import { P_NSEMS, type SemPage, semPage, semPageBytes, T_CTIME } from "./sempage.ts";
+import { copySemid, semGet, semStat } from "./semread.ts";
+import { ALL_SEMS, release, semundoClear, structuresInUse } from "./semundo.ts";
+import { semAdd, semWakeup } from "./semvec.ts";
+import { deny, lockPage, unlockPage } from "./site.ts";
 import { wakeup } from "./sleepq.ts";
-import { deny, type Thread } from "./thread.ts";
+import type { Thread } from "./thread.ts";
+import { count, inUse, slotsFor } from "./usage.ts";
 
 const SEM_16 = SEM(16);
 const SEM_17 = SEM(17);
@@ -67,8 +69,6 @@ const SEM_20_RACCT = SEM(20, "rctl nsem");
 const SEM_22 = SEM(22);
 const SEM_23 = SEM(23);
 const SEM_24 = SEM(24);
-const SEM_27 = SEM(27);
-const SEM_28 = SEM(28);
 const SEM_29 = SEM(29);
 const SEM_30 = SEM(30);
 const SEM_30_SEMVMX = SEM(30, "kern.ipc.semvmx");
@@ -100,20 +100,23 @@ function semOpen(k: Kernel, td: Thread, set: SemSet, nsems: number, semflg: numb
 }
 
 function semCreate(k: Kernel, td: Thread, key: Key, nsems: number, semflg: number): Errno {
-  const { semmsl, semmns } = k.seminfo;
+  const { semmsl, semmns, semmni, semopm } = k.seminfo;
   if (nsems <= 0) return deny(td, EINVAL, SEM_20_NSEMS);
   if (nsems > semmsl) return deny(td, EINVAL, SEM_20_SEMMSL);
-  if (nsems > semmns - k.semtot) return deny(td, ENOSPC, SEM_20_SEMMNS);
+  const space = k.model.keySpace(k, "sem", td.p_ucred);
+  const used = inUse(k, "sem", space);
+  if (nsems > semmns - used.amount) return deny(td, ENOSPC, SEM_20_SEMMNS);
   const ix = k.sem.lowestFree();
-  if (ix === -1) return deny(td, ENOSPC, SEM_20_SEMMNI);
+  if (ix === -1 || used.objects >= semmni) return deny(td, ENOSPC, SEM_20_SEMMNI);
   if (k.racct !== null && !k.racct.add(td, "nsem", nsems)) return deny(td, ENOSPC, SEM_20_RACCT);
   const cred = td.p_ucred;
-  const page = semPage(k.pages.take(semPageBytes(nsems)), nsems);
-  const set: SemSet = { ix, page, cred, space: k.model.keySpace(k, "sem", cred) };
+  const page = semPage(k.pages.take(semPageBytes(nsems, semopm)), nsems, semopm);
+  const set: SemSet = { ix, page, cred, space };
   k.sem.insert(set, key, (semflg & ACCESSPERMS) | SEM_ALLOC);
   page.hdr[P_NSEMS] = nsems;
   page.times[T_CTIME] = k.now;
   k.semtot += nsems;
+  count(k, "sem", space, +1, nsems);
   k.hold(cred);
   td.td_retval = k.sem.idOf(set);
   return OK;
@@ -136,13 +139,13 @@ export function semctl(
   if (root === null) return deny(td, ENOSYS, SEM_23);
   td.td_retval = 0;
   if (cmd === SEM_STAT) return semStatIx(k, td, root, semid, arg);
-  if (ipcidToIx(semid) >= k.seminfo.semmni) return deny(td, EINVAL, SEM_23);
+  if (ipcidToIx(semid) >= k.sem.slots.length) return deny(td, EINVAL, SEM_23);
   if (!COMMANDS.has(cmd)) return deny(td, EINVAL, SEM_38);
   const set = k.sem.at(semid);
   if (set === null || !k.model.visible(k, "sem", root, set)) return deny(td, EINVAL, SEM_24);
-  mtxLock(set.page.mtx, 0, k.self);
+  lockPage(k, set.page);
   const error = semctlLocked(k, td, set, semnum, cmd, arg);
-  mtxUnlock(set.page.mtx, 0);
+  unlockPage(set.page);
   if (cmd === IPC_RMID && error === OK) semFree(k, set);
   return error;
 }
@@ -174,7 +177,7 @@ function semctlLocked(
     case IPC_SET:
       return semSet(k, td, set.page, arg.buf!);
     case IPC_STAT:
-      return semStat(k, td, set, arg.buf);
+      return semStat(td, set.page, shownKey(k, td.p_ucred, set), arg.buf);
     case GETALL:
       return semGetall(td, set.page, arg.array);
     case SETVAL:
@@ -200,42 +203,14 @@ function semSet(k: Kernel, td: Thread, page: SemPage, buf: SemidDs): Errno {
   return OK;
 }
 
-function semStat(k: Kernel, td: Thread, set: SemSet, buf: SemidDs | null): Errno {
-  const error = ipcperm(td, set.page, IPC_R);
-  if (error !== OK) return error;
-  if (buf === null) return deny(td, EFAULT, SEM_27);
-  copySemid(k, td, set, buf);
-  return OK;
-}
-
 /** SEM_STAT takes an index, whose high bits are not masked, and returns the id. [SEM-37] */
 function semStatIx(k: Kernel, td: Thread, root: object, ix: number, arg: Semun): Errno {
-  if (ix < 0 || ix >= k.seminfo.semmni) return deny(td, EINVAL, SEM_37);
+  if (ix < 0 || ix >= k.sem.slots.length) return deny(td, EINVAL, SEM_37);
   const set = k.sem.slots[ix];
   if (set === null || !k.model.visible(k, "sem", root, set)) return deny(td, EINVAL, SEM_37);
-  const error = semStat(k, td, set, arg.buf);
+  const error = semStat(td, set.page, shownKey(k, td.p_ucred, set), arg.buf);
   if (error === OK) td.td_retval = k.sem.idOf(set);
   return error;
-}
-
-function copySemid(k: Kernel, td: Thread, set: SemSet, out: SemidDs): void {
-  const { page } = set;
-  copyPerm(page, shownKey(k, td.p_ucred, set), out.sem_perm);
-  out.sem_nsems = page.nsems;
-  out.sem_otime = page.times[T_OTIME];
-  out.sem_ctime = page.times[T_CTIME];
-}
-
-/** GETVAL, GETPID, GETNCNT, GETZCNT. [SEM-28] */
-function semGet(td: Thread, page: SemPage, semnum: number, cmd: number): Errno {
-  const error = ipcperm(td, page, IPC_R);
-  if (error !== OK) return error;
-  if (semnum < 0 || semnum >= page.nsems) return deny(td, EINVAL, SEM_28);
-  const { semval, sempid, semncnt, semzcnt } = page.sem;
-  const column =
-    cmd === GETVAL ? semval : cmd === GETPID ? sempid : cmd === GETNCNT ? semncnt : semzcnt;
-  td.td_retval = column[semnum];
-  return OK;
 }
 
 function semGetall(td: Thread, page: SemPage, array: Uint16Array | null): Errno {
@@ -254,8 +229,8 @@ function semSetval(k: Kernel, td: Thread, set: SemSet, semnum: number, val: numb
   if (semnum < 0 || semnum >= page.nsems) return deny(td, EINVAL, SEM_30);
   if (val < 0 || val > k.seminfo.semvmx) return deny(td, ERANGE, SEM_30_SEMVMX);
   page.sem.semval[semnum] = val;
-  semundoClear(k.semundo, set.ix, semnum);
-  wakeup(k, page); // whatever the value [SEM-77]
+  forgetUndo(k, set.ix, semnum);
+  semWakeup(k, page); // whatever the value [SEM-77]
   return OK;
 }
 
@@ -271,8 +246,8 @@ function semSetall(k: Kernel, td: Thread, set: SemSet, array: Uint16Array | null
     if (array[i] > k.seminfo.semvmx) error = deny(td, ERANGE, SEM_35);
     else page.sem.semval[i] = array[i];
   }
-  semundoClear(k.semundo, set.ix, ALL_SEMS);
-  wakeup(k, page);
+  forgetUndo(k, set.ix, ALL_SEMS);
+  semWakeup(k, page);
   return error;
 }
 
@@ -286,7 +261,8 @@ function semRemoveLocked(k: Kernel, set: SemSet, euid: number): void {
   page.hdr[P_UID] = euid;
   page.hdr[P_MODE] = 0;
   k.semtot -= page.nsems;
-  semundoClear(k.semundo, set.ix, ALL_SEMS);
+  count(k, "sem", set.space, -1, page.nsems);
+  forgetUndo(k, set.ix, ALL_SEMS);
   k.sem.remove(set);
   wakeup(k, page);
 }
@@ -294,44 +270,53 @@ function semRemoveLocked(k: Kernel, set: SemSet, euid: number): void {
 /** After the lock of a removed set is free: refund, and its memory. */
 function semFree(k: Kernel, set: SemSet): void {
   k.racct?.sub(set.cred, "nsem", set.page.nsems);
-  k.retire(set.page.buffer);
+  k.retire(set.page);
   k.release(set.cred);
 }
 
 /** Remove a set by force of the kernel: jail teardown. */
 export function semRemove(k: Kernel, set: SemSet): void {
-  mtxLock(set.page.mtx, 0, k.self);
+  lockPage(k, set.page);
   semRemoveLocked(k, set, 0);
-  mtxUnlock(set.page.mtx, 0);
+  unlockPage(set.page);
   semFree(k, set);
 }
 
-/** Remove what `prison` owns, in index order. [JAIL-18] */
-export function semCleanup(k: Kernel, prison: Prison): void {
-  for (const set of k.sem.slots) {
-    if (set !== null && set.cred.cr_prison === prison) semRemove(k, set);
-  }
+/** Remove what is doomed, in index order. [JAIL-18] */
+export function semCleanup(k: Kernel, doomed: (set: SemSet) => boolean): void {
+  for (const set of k.sem.slots) if (set !== null && doomed(set)) semRemove(k, set);
 }
 
 /** A process ends: apply its adjustments, never waiting. [SEM-73] to [SEM-75] */
 export function semexit(k: Kernel, td: Thread): void {
-  const un = td.p_semundo;
-  if (un === null) return;
+  const un = td.td_undo;
+  if (un === null || !un.inUse) return;
   for (let i = 0; i < un.un_cnt; i++) {
     const set = k.sem.slots[un.un_ix[i]];
     if (set === null || k.sem.stamp[set.ix] !== un.un_stamp[i]) continue;
     if (un.un_num[i] < set.page.nsems) semAdjust(k, set.page, un.un_num[i], un.un_adjval[i]);
   }
-  k.semundo.release(un);
+  release(k.commons, un);
 }
 
-/** Clamped at 0, not at semvmx; every sleeper of the set looks again. [SEM-78] */
+/** Every sleeper of the set looks again. [SEM-78] */
 function semAdjust(k: Kernel, page: SemPage, num: number, adjval: number): void {
-  mtxLock(page.mtx, 0, k.self);
-  const { semval } = page.sem;
-  semval[num] = adjval < 0 && semval[num] < -adjval ? 0 : semval[num] + adjval;
-  wakeup(k, page);
-  mtxUnlock(page.mtx, 0);
+  lockPage(k, page);
+  semAdd(page, num, adjval);
+  semWakeup(k, page);
+  unlockPage(page);
+}
+
+/** The adjustments of all processes for `which` of a set go, while none of them can make a call. */
+function forgetUndo(k: Kernel, ix: Ix, which: number): void {
+  if (structuresInUse(k.commons) === 0) return;
+  for (const td of k.procs.values()) {
+    const un = td.td_undo;
+    if (un === null || !un.inUse) continue;
+    const thaw = k.hooks.still(td);
+    semundoClear(k.commons, un, ix, which);
+    thaw();
+  }
 }
 
 /** A row of kern.ipc.sema that is not all zero. */
@@ -341,15 +326,16 @@ export interface SemRow {
   readonly ds: SemidDs;
 }
 
-/** kern.ipc.sema for this reader: the rows that are in use and visible, by index. [SEM-82] */
-export function semList(k: Kernel, td: Thread): SemRow[] {
+/** kern.ipc.sema for this reader: the rows that are in use and visible, by index. `all`: in every name space. [SEM-82] */
+export function semList(k: Kernel, td: Thread, all = false): SemRow[] {
   const root = k.model.root(k, "sem", td.p_ucred);
-  if (root === null) return [];
+  const sees = seer(k, "sem", root, all);
+  if (sees === null) return [];
   const rows: SemRow[] = [];
   for (const set of k.sem.slots) {
-    if (set === null || !k.model.visible(k, "sem", root, set)) continue;
+    if (set === null || !sees(set)) continue;
     const ds = semidDs();
-    copySemid(k, td, set, ds);
+    copySemid(set.page, shownKey(k, td.p_ucred, set), ds);
     rows.push({ ix: set.ix, id: k.sem.idOf(set) as Semid, ds });
   }
   return rows;
@@ -357,7 +343,7 @@ export function semList(k: Kernel, td: Thread): SemRow[] {
 
 /** Module load: empty tables. Ids start again at 65536. */
 export function semInit(k: Kernel): void {
-  k.sem = new IpcTable(k.seminfo.semmni);
+  k.sem = new IpcTable(slotsFor(k, k.seminfo.semmni));
   k.semtot = 0;
 }
 

@@ -28,7 +28,6 @@ import {
   SHMSEG_ALLOCATED,
 } from "@jailyard/abi/shm";
 import type { Key } from "@jailyard/abi/types";
-import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
 import { ipcperm } from "./ipcperm.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Root } from "./model.ts";
@@ -43,7 +42,9 @@ import {
   T_SEGSZ,
 } from "./shmpage.ts";
 import { isRemoved, type ShmSegment, segBytes, shmTakeSlot } from "./shmseg.ts";
+import { lockPage, unlockPage } from "./site.ts";
 import { deny, type Thread } from "./thread.ts";
+import { count, inUse } from "./usage.ts";
 import { Vmspace, vmspaceDetach } from "./vm.ts";
 
 const SHM_8 = SHM(8);
@@ -94,8 +95,10 @@ function shmCreate(k: Kernel, td: Thread, key: Key, size: number, shmflg: number
   if (size < shmmin || size === 0) return deny(td, EINVAL, SHM_14_SHMMIN);
   if (size > shmmax) return deny(td, EINVAL, SHM_14_SHMMAX);
   const bytes = roundPage(size);
-  if (k.shm.table.live >= shmmni) return deny(td, ENOSPC, SHM_14_SHMMNI);
-  if (k.shm.committed + bytes / PAGE_SIZE > shmall) return deny(td, ENOMEM, SHM_14_SHMALL);
+  const space = k.model.keySpace(k, "shm", td.p_ucred);
+  const used = inUse(k, "shm", space);
+  if (used.objects >= shmmni) return deny(td, ENOSPC, SHM_14_SHMMNI);
+  if (used.amount + bytes / PAGE_SIZE > shmall) return deny(td, ENOMEM, SHM_14_SHMALL);
   const ix = shmTakeSlot(k.shm);
   if (ix === -1) return deny(td, ENOSPC, SHM_14_SHMMNI);
   if (!charge(k, td, bytes)) return td.td_reason === SHM_14_NSHM ? ENOSPC : ENOMEM;
@@ -107,12 +110,13 @@ function shmCreate(k: Kernel, td: Thread, key: Key, size: number, shmflg: number
   }
   const cred = td.p_ucred;
   const page = shmPage(k.pages.take(SHM_PAGE_BYTES), data);
-  const seg: ShmSegment = { ix, page, cred, space: k.model.keySpace(k, "shm", cred) };
+  const seg: ShmSegment = { ix, page, cred, space };
   k.shm.table.insert(seg, key, (shmflg & ACCESSPERMS) | SHMSEG_ALLOCATED); // [SHM-15]
   page.hdr[P_CPID] = td.p_pid;
   page.times[T_CTIME] = k.now;
   page.times[T_SEGSZ] = bytes;
   k.shm.committed += bytes / PAGE_SIZE;
+  count(k, "shm", space, +1, bytes / PAGE_SIZE);
   k.hold(cred);
   td.td_retval = k.shm.table.idOf(seg);
   return OK;
@@ -161,7 +165,7 @@ export function shmat(k: Kernel, td: Thread, shmid: number, addr: number, shmflg
   const seg = shmFind(k, root, shmid);
   if (seg === null) return deny(td, EINVAL, SHM_17);
   const { page } = seg;
-  mtxLock(page.mtx, 0, k.self);
+  lockPage(k, page);
   let error = ipcperm(td, page, (shmflg & SHM_RDONLY) !== 0 ? IPC_R : IPC_R | IPC_W);
   if (error === OK) error = shmMap(k, td, td.p_vmspace, seg, addr, shmflg);
   if (error === OK) {
@@ -169,7 +173,7 @@ export function shmat(k: Kernel, td: Thread, shmid: number, addr: number, shmflg
     page.hdr[P_NATTCH]++;
     page.times[T_ATIME] = k.now;
   }
-  mtxUnlock(page.mtx, 0);
+  unlockPage(page);
   return error;
 }
 

@@ -4,14 +4,14 @@ import { IPC_INFO, IPC_M, IPC_R, IPC_RMID, IPC_SET, IPC_STAT } from "@jailyard/a
 import { SHM } from "@jailyard/abi/reason";
 import { SHM_INFO, SHM_STAT, type ShmidDs, shmidDs } from "@jailyard/abi/shm";
 import type { Ix, Shmid } from "@jailyard/abi/types";
-import { mtxLock, mtxUnlock } from "@jailyard/memory/mutex";
 import { copyPerm, setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import type { Kernel } from "./kernel.ts";
-import { shownKey } from "./model.ts";
+import { seer, shownKey } from "./model.ts";
 import { shmFind } from "./shm.ts";
 import { P_CPID, P_LPID, P_NATTCH, type ShmPage, T_ATIME, T_CTIME, T_DTIME } from "./shmpage.ts";
 import { type ShmSegment, segBytes, shmFreeUnattached, shmRemoveLocked } from "./shmseg.ts";
+import { lockPage, unlockPage } from "./site.ts";
 import { deny, type Thread } from "./thread.ts";
 
 const SHM_17 = SHM(17);
@@ -39,9 +39,9 @@ export function shmctl(
   const seg = shmFind(k, root, shmid);
   if (seg === null) return deny(td, EINVAL, SHM_17);
   td.td_retval = 0;
-  mtxLock(seg.page.mtx, 0, k.self);
+  lockPage(k, seg.page);
   const error = shmctlLocked(k, td, seg, cmd, buf);
-  mtxUnlock(seg.page.mtx, 0);
+  unlockPage(seg.page);
   if (cmd === IPC_RMID && error === OK) shmFreeUnattached(k, seg);
   return error;
 }
@@ -107,13 +107,14 @@ export interface ShmRow {
   readonly ds: ShmidDs;
 }
 
-/** kern.ipc.shmsegs for this reader: rows in use and visible, removed ones too. [SHM-62] */
-export function shmList(k: Kernel, td: Thread): ShmRow[] {
+/** kern.ipc.shmsegs for this reader: rows in use and visible, removed ones too. `all`: in every name space. [SHM-62] */
+export function shmList(k: Kernel, td: Thread, all = false): ShmRow[] {
   const root = k.model.root(k, "shm", td.p_ucred);
-  if (root === null) return [];
+  const sees = seer(k, "shm", root, all);
+  if (sees === null) return [];
   const rows: ShmRow[] = [];
   for (const seg of k.shm.table.slots) {
-    if (seg === null || !k.model.visible(k, "shm", root, seg)) continue;
+    if (seg === null || !sees(seg)) continue;
     const ds = shmidDs();
     copyShmid(k, td, seg, ds);
     rows.push({ ix: seg.ix, id: k.shm.table.idOf(seg) as Shmid, ds });

@@ -1,54 +1,51 @@
 /**
  * Sleep queues: who sleeps on which page, in the order in which they went to sleep.
  *
- * The links of all queues are one table with a row for each thread, as a thread sleeps on one
- * object at a time: a page needs only the head and tail, and thousands of sleepers cost nothing
- * until they sleep. A queue is protected by the lock of its page. A wakeup always takes the whole
- * queue; each thread then looks again for itself. [COM-28]
+ * The links of all queues are rows of the commons, one a process, as a process sleeps on one object
+ * at a time: a page needs only the head and tail, and thousands of sleepers cost nothing until they
+ * sleep. A queue is protected by the lock of its page. A wakeup takes the whole queue; each process
+ * then looks again for itself [COM-28].
  */
-import type { Carver } from "@jailyard/memory/page";
-import { type IpcPage, P_SLEEP_HEAD, P_SLEEP_TAIL, P_SLEEPERS } from "./ipcpage.ts";
-import type { Kernel } from "./kernel.ts";
-import { type Resume, RUNNABLE, SLEEPING, type Thread } from "./thread.ts";
+import { AWAKE, GRANTED, WOKEN } from "@jailyard/memory/sleepers";
+import { SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
+import {
+  type IpcPage,
+  P_IX,
+  P_SLEEP_HEAD,
+  P_SLEEP_TAIL,
+  P_SLEEPERS,
+  P_TICKET,
+  T_STAMP,
+} from "./ipcpage.ts";
+import type { Caller, Site } from "./site.ts";
 
-const LINKS = { next: "i32", prev: "i32" } as const;
-export interface SleepQueue {
-  readonly next: Int32Array;
-  readonly prev: Int32Array;
-}
+export { SLEEPS_MSG, SLEEPS_SEM };
 
-/** Rows 1 to `maxproc`; row 0 stands for none. */
-export function sleepQueue(carver: Carver, maxproc: number): SleepQueue {
-  return carver.columns(LINKS, maxproc + 1);
-}
-
-/** Put `td` to sleep at the tail of the page's queue; `resume` goes on once it is woken. */
-export function sleepOn(k: Kernel, td: Thread, page: IpcPage, resume: Resume): void {
-  const { next, prev } = k.sleepq;
+/** Put `td` at the tail of the page's queue; it sleeps, wherever its home is. */
+export function sleepOn(k: Site, td: Caller, page: IpcPage, facility: number): void {
+  const { rows, sleepers } = k.commons;
   const { hdr } = page;
+  const { tid } = td;
   const tail = hdr[P_SLEEP_TAIL];
-  prev[td.tid] = tail;
-  next[td.tid] = 0;
-  if (tail === 0) hdr[P_SLEEP_HEAD] = td.tid;
-  else next[tail] = td.tid;
-  hdr[P_SLEEP_TAIL] = td.tid;
+  rows.prev[tid] = tail;
+  rows.next[tid] = 0;
+  rows.ticket[tid] = ++hdr[P_TICKET];
+  rows.facility[tid] = facility;
+  rows.ix[tid] = hdr[P_IX];
+  rows.stamp[tid] = page.times[T_STAMP];
+  sleepers.fallAsleep(tid, k.home);
+  if (tail === 0) hdr[P_SLEEP_HEAD] = tid;
+  else rows.next[tail] = tid;
+  hdr[P_SLEEP_TAIL] = tid;
   hdr[P_SLEEPERS]++;
-  td.td_wchan = page;
-  asleep(td, resume);
 }
 
-/** Put `td` to sleep on nothing: wait4. */
-export function asleep(td: Thread, resume: Resume): void {
-  td.td_resume = resume;
-  td.p_state = SLEEPING;
-}
-
-/** Take one thread out of the queue it sleeps in. The caller holds the page lock. */
-function unlink(k: Kernel, td: Thread, page: IpcPage): void {
-  const { next, prev } = k.sleepq;
+/** Take one row out of the queue it sleeps in. The caller holds the page lock. */
+export function unlink(k: Site, tid: number, page: IpcPage): void {
+  const { next, prev } = k.commons.rows;
   const { hdr } = page;
-  const after = next[td.tid];
-  const before = prev[td.tid];
+  const after = next[tid];
+  const before = prev[tid];
   if (before === 0) hdr[P_SLEEP_HEAD] = after;
   else next[before] = after;
   if (after === 0) hdr[P_SLEEP_TAIL] = before;
@@ -56,27 +53,26 @@ function unlink(k: Kernel, td: Thread, page: IpcPage): void {
   hdr[P_SLEEPERS]--;
 }
 
-/** wakeup(9): every sleeper of the page becomes runnable, in the order of falling asleep. */
-export function wakeup(k: Kernel, page: IpcPage): void {
+/** wakeup(9): every sleeper of the page looks again, in the order of falling asleep. */
+export function wakeup(k: Site, page: IpcPage): void {
   const { hdr } = page;
-  for (let tid = hdr[P_SLEEP_HEAD]; tid !== 0; tid = hdr[P_SLEEP_HEAD]) {
-    const td = k.threads[tid]!;
-    unlink(k, td, page);
-    makeRunnable(k, td);
-  }
+  for (let tid = hdr[P_SLEEP_HEAD]; tid !== 0; tid = hdr[P_SLEEP_HEAD])
+    wakeOne(k, page, tid, WOKEN);
 }
 
-/** End the sleep of one thread, whatever it sleeps on: signal, timeout, a child that ended. */
-export function unsleep(k: Kernel, td: Thread): void {
-  if (td.p_state !== SLEEPING) return;
-  if (td.td_wchan !== null) unlink(k, td, td.td_wchan);
-  makeRunnable(k, td);
+/** Take one sleeper out of the page's queue and end its sleep as `how` says. */
+export function wakeOne(k: Site, page: IpcPage, tid: number, how: number): void {
+  unlink(k, tid, page);
+  k.wake(tid, how);
 }
 
-function makeRunnable(k: Kernel, td: Thread): void {
-  td.td_wchan = null;
-  if (td.td_deadline !== 0) k.timeouts.delete(td);
-  td.td_deadline = 0;
-  td.p_state = RUNNABLE;
-  k.runq.push(td);
+/** What ended the sleep of a row whose process looks now; it is awake from here on. */
+export function awaken(k: Site, tid: number): number {
+  const { state } = k.commons.sleepers;
+  const how = state[tid];
+  Atomics.store(state, tid, AWAKE);
+  return how;
 }
+
+/** Was the sleeper served by its waker? */
+export const wasGranted = (how: number): boolean => how === GRANTED;

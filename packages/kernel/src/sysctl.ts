@@ -14,7 +14,7 @@ import { FACILITIES, type Facility } from "@jailyard/abi/types";
 import { privileged, unjailed } from "./cred.ts";
 import { prisonOf } from "./jail.ts";
 import { jailParamExists } from "./jailparam.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, publish } from "./kernel.ts";
 import type { Prison } from "./prison.ts";
 import { deny, type Thread } from "./thread.ts";
 
@@ -99,11 +99,26 @@ const sysvipcAllowed: Node = {
   max: 1,
   exists: always,
   read(k, me) {
-    const own = k.model.jailsys !== null && me !== k.prison0;
+    const own = !k.model.hasSwitch && me !== k.prison0;
     return Number(own ? me.pr_allow_sysvipc : k.sysvipc_allowed);
   },
   write(k, value) {
     k.sysvipc_allowed = value !== 0;
+    k.hooks.revoke(null);
+  },
+};
+
+/** Written by root of the host, it panics the kernel: to see what becomes of those who depend on it. */
+const kdbPanic: Node = {
+  name: "debug.kdb.panic",
+  kind: "run",
+  about: "set to panic the kernel",
+  min: -(2 ** 31),
+  max: 2 ** 31 - 1,
+  exists: always,
+  read: () => 0,
+  write() {
+    throw new Error("panic: kdb_sysctl_panic");
   },
 };
 
@@ -132,6 +147,7 @@ const NODES: readonly Node[] = [
     (_k, me) => me.pr_childcount,
   ),
   sysvipcAllowed,
+  kdbPanic,
   ...[...JAIL_PARAMS.values()].map(paramNode),
 ];
 
@@ -163,6 +179,7 @@ export function sysctlWrite(k: Kernel, td: Thread | null, name: string, value: n
   const inRange = Number.isSafeInteger(value) && value >= node.min && value <= node.max;
   if (!inRange) return refuse(EINVAL);
   node.write(k, value);
+  publish(k);
   return OK;
 }
 

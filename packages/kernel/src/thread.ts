@@ -11,7 +11,8 @@ import type { Pid } from "@jailyard/abi/types";
 import type { Ucred } from "./cred.ts";
 import type { IpcPage } from "./ipcpage.ts";
 import type { Kernel } from "./kernel.ts";
-import type { SemUndo } from "./semundo.ts";
+import type { UndoVector } from "./semundo.ts";
+import { type Caller, deny } from "./site.ts";
 import type { Vmspace } from "./vm.ts";
 
 export const RUNNING = 0; // in its program
@@ -22,7 +23,9 @@ export const REAPED = 4;
 
 export type Resume = (k: Kernel, td: Thread) => Errno;
 
-export interface Thread {
+export { deny };
+
+export interface Thread extends Caller {
   /** Row of the sleep queue, in [1, maxproc]. */
   readonly tid: number;
   readonly p_pid: Pid;
@@ -36,8 +39,8 @@ export interface Thread {
   /** For ps and messages. */
   p_comm: string;
   p_vmspace: Vmspace | null;
-  /** The undo vector, if the process has one. [SEM-64] */
-  p_semundo: SemUndo | null;
+  /** The undo vector, if the process has one of the semmnu structures. [SEM-64] */
+  readonly p_semundo: UndoVector | null;
   /** Masks of pending and caught signals; bit signal - 1. */
   p_siglist: number;
   p_sigcatch: number;
@@ -60,14 +63,8 @@ export interface Thread {
   td_sleep: unknown;
 }
 
-/** Note why the call fails; the errno is the caller's return value. */
-export function deny(td: Thread, error: Errno, reason: Reason): Errno {
-  td.td_reason = reason;
-  return error;
-}
-
 /** A sleep that ended by a signal: EINTR; the caller has taken its counts back. [COM-29] */
-export function interrupted(td: Thread, reason: Reason = NO_REASON): Errno {
+export function interrupted(td: Caller, reason: Reason = NO_REASON): Errno {
   td.td_interrupted = false;
   return deny(td, EINTR, reason);
 }

@@ -18,29 +18,46 @@ const SPINS_MIN = 100;
 const SPINS_MAX = 4000;
 /** With more threads than cores: replaying 8 jails on 2 takes 6 s; 13 s with 100 or with 4000. */
 const SPINS_CROWDED = 700;
-/** A sleep shorter than this, in milliseconds, would have been better spun. */
-const WORTH = 0.5;
+/** One sleep in this many is preceded by a long spin, to see whether that pays again. */
+const PROBE = 32;
 
 /**
- * How long to spin before a sleep: longer after a spin that paid or a sleep that was short, shorter
- * after a long sleep. Starts long. Whoever knows says whether threads want for cores.
+ * How long to spin before a sleep: long while spins pay, half as long after each that did not. A spin
+ * that fails may have kept the very thread that is waited for from its core, so a sleep that was
+ * short says nothing for longer spins: where it did, one run had calls of 334 us. Starts long;
+ * whoever knows says whether threads want for cores.
  */
 export class Spin {
   spins = SPINS_MAX;
   crowded = false;
-  #asleepSince = 0;
+  #sleeps = 0;
 
+  get #most(): number {
+    return this.crowded ? SPINS_CROWDED : SPINS_MAX;
+  }
+
+  /** What was waited for came during the spin. */
   paid(): void {
-    this.spins = Math.min(this.crowded ? SPINS_CROWDED : SPINS_MAX, this.spins * 2);
+    this.spins = this.#most;
   }
 
-  fallAsleep(): void {
-    this.#asleepSince = performance.now();
+  /** It did not, and the thread slept. */
+  slept(): void {
+    const probe = ++this.#sleeps % PROBE === 0;
+    this.spins = probe ? this.#most : Math.max(SPINS_MIN, this.spins >> 1);
   }
+}
 
-  awake(): void {
-    const short = performance.now() - this.#asleepSince < WORTH;
-    if (short) this.paid();
-    else this.spins = Math.max(SPINS_MIN, this.spins >> 1);
+/** Sleep until word `at` is not `value` any more; `nag` is called first and then every `ms`. */
+export function waitWhile(
+  words: Int32Array,
+  at: number,
+  value: number,
+  ms: number,
+  nag: () => void,
+): void {
+  while (Atomics.load(words, at) === value) {
+    nag();
+    Atomics.wait(words, at, value, ms);
   }
 }

@@ -1,48 +1,62 @@
 /**
  * A futex mutex in MTX_WORDS words of shared memory, with its profile.
  *
- * Lock order is the caller's affair. Not recursive. OWNER names the holder so that a dead owner can
- * be found.
+ * The lock word is 0, or the owner: a number for the thread that holds it, so that a dead owner can
+ * be found, with the sign bit set while somebody may sleep for it. Lock order is the caller's affair. Not
+ * recursive.
  */
-export const MTX_STATE = 0;
-export const MTX_OWNER = 1;
-export const MTX_TAKEN = 2;
-export const MTX_CONTENDED = 3;
+const MTX_TAKEN = 1; // word 0 is the lock
+const MTX_CONTENDED = 2;
 export const MTX_WORDS = 32; // no two mutexes share a cache line
 
 const FREE = 0;
-const HELD = 1; // the holder's unlock need wake nobody
-const CONTENDED = 2; // the holder's unlock must wake one sleeper
+const SLEEPERS = 1 << 31;
+const OWNER = ~SLEEPERS;
 const SPIN_MAX = 100;
+/** How long a thread sleeps before it asks whether the owner is alive, in milliseconds. */
+const STUCK_MS = 20;
+
+/** Called for an owner that has not let go for STUCK_MS; it may repair what it left, and unlock. */
+export type Stuck = (owner: number) => void;
+const wait: Stuck = () => {};
 
 /**
- * Take the mutex at `row`, sleeping while another thread holds it. `tid` is not 0.
+ * Take the mutex at `row`, sleeping while another thread holds it. `owner` is from 1 to 2^31 - 1.
  *
- *  1. A thread falls asleep only while STATE is CONTENDED, so its waker knows of it.
- *  2. A thread that was woken makes STATE CONTENDED again, since others may sleep still: at
- *     worst a needless notify, never a lost wakeup.
- *  3. OWNER and the counters are plain words, written by the holder alone.
+ *  1. A thread falls asleep only while SLEEPERS is set, so its waker knows of it.
+ *  2. A thread that was woken sets SLEEPERS again as it takes the lock, since others may sleep
+ *     still: at worst a needless notify, never a lost wakeup.
+ *  3. The counters are plain words, written by the owner alone.
  */
-export function mtxLock(mtx: Int32Array, row: number, tid: number): void {
-  if (Atomics.compareExchange(mtx, row + MTX_STATE, FREE, HELD) !== FREE) lockSlow(mtx, row, tid);
-  mtx[row + MTX_OWNER] = tid;
+export function mtxLock(mtx: Int32Array, row: number, owner: number, stuck = wait): void {
+  if (Atomics.compareExchange(mtx, row, FREE, owner) !== FREE) lockSlow(mtx, row, owner, stuck);
   mtx[row + MTX_TAKEN]++;
 }
 
-function lockSlow(mtx: Int32Array, row: number, tid: number): void {
-  if (mtx[row + MTX_OWNER] === tid) throw new Error(`thread ${tid} locks a mutex that it holds`);
-  const contended = !spin(mtx, row);
-  while (contended && Atomics.exchange(mtx, row + MTX_STATE, CONTENDED) !== FREE) {
-    Atomics.wait(mtx, row + MTX_STATE, CONTENDED);
-  }
+function lockSlow(mtx: Int32Array, row: number, owner: number, stuck: Stuck): void {
+  if (mtxOwner(mtx, row) === owner) throw new Error(`${owner} locks a mutex that it holds`);
+  if (!spin(mtx, row, owner)) sleep(mtx, row, owner, stuck);
   mtx[row + MTX_CONTENDED]++;
 }
 
-function spin(mtx: Int32Array, row: number): boolean {
+function sleep(mtx: Int32Array, row: number, owner: number, stuck: Stuck): void {
+  for (;;) {
+    const seen = Atomics.load(mtx, row);
+    if (seen === FREE) {
+      if (Atomics.compareExchange(mtx, row, FREE, owner | SLEEPERS) === FREE) return;
+      continue;
+    }
+    const marked = seen | SLEEPERS;
+    if (seen !== marked && Atomics.compareExchange(mtx, row, seen, marked) !== seen) continue;
+    if (Atomics.wait(mtx, row, marked, STUCK_MS) === "timed-out") stuck(marked & OWNER);
+  }
+}
+
+function spin(mtx: Int32Array, row: number, owner: number): boolean {
   for (let i = 0; i < SPIN_MAX; i++) {
     if (
-      Atomics.load(mtx, row + MTX_STATE) === FREE &&
-      Atomics.compareExchange(mtx, row + MTX_STATE, FREE, HELD) === FREE
+      Atomics.load(mtx, row) === FREE &&
+      Atomics.compareExchange(mtx, row, FREE, owner) === FREE
     ) {
       return true;
     }
@@ -51,12 +65,13 @@ function spin(mtx: Int32Array, row: number): boolean {
   return false;
 }
 
+/** Let go, whoever holds it: the owner, or in the name of one that is dead. */
 export function mtxUnlock(mtx: Int32Array, row: number): void {
-  mtx[row + MTX_OWNER] = 0;
-  if (Atomics.exchange(mtx, row + MTX_STATE, FREE) === CONTENDED) {
-    Atomics.notify(mtx, row + MTX_STATE, 1);
-  }
+  if (Atomics.exchange(mtx, row, FREE) < 0) Atomics.notify(mtx, row, 1);
 }
+
+/** Who holds it; 0 if nobody does. */
+export const mtxOwner = (mtx: Int32Array, row: number): number => Atomics.load(mtx, row) & OWNER;
 
 /** The processor's hint that this is a spin loop; Atomics.pause where the runtime has it. */
 export const pause: () => void =

@@ -30,10 +30,12 @@ const up = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 
 export class Carver {
   readonly buffer: SharedArrayBuffer;
-  #at = 0;
+  #at: number;
 
-  constructor(buffer: SharedArrayBuffer) {
+  /** Begins at byte `at`, a multiple of 128. */
+  constructor(buffer: SharedArrayBuffer, at = 0) {
     this.buffer = buffer;
+    this.#at = at;
   }
 
   /** `count` words of 32 bits that share no cache line with what was carved before. */

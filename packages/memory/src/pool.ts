@@ -49,6 +49,12 @@ export class PagePool {
     else list.push(buffer);
   }
 
+  /** A buffer that was dropped, and that no thread holds any more. */
+  keep(buffer: SharedArrayBuffer): void {
+    this.lentBytes += buffer.byteLength;
+    this.give(buffer);
+  }
+
   /** Let go of a buffer that some thread may still hold: it is never lent again. */
   drop(buffer: SharedArrayBuffer): void {
     this.lentBytes -= buffer.byteLength;

@@ -2,7 +2,8 @@
  * ipcs(1) of FreeBSD: the System V objects that this process may see, or the limits. [TOOL-1] to
  * [TOOL-15]
  *
- * Ours are -Z, a column with the jail of each object and its true key, for the host; and --json.
+ * Ours are -Z, for the host: the objects of all name spaces, with the jail of each, its true key and,
+ * under a model that has such names, its name space; and --json.
  */
 import { EINVAL, ENOENT } from "@jailyard/abi/errno";
 import { SysError } from "@jailyard/abi/syserror";
@@ -19,6 +20,7 @@ import {
   type Layout,
   listLines,
   permOf,
+  spaceOf,
 } from "./ipcscolumns.ts";
 import { LIMIT_ROWS, type LimitValues, limitLines } from "./ipcslimits.ts";
 import { uidOf } from "./owners.ts";
@@ -62,7 +64,8 @@ export default program("ipcs", async (p) => {
     warnx(p, refused);
     return 1;
   }
-  return wanted.json ? printJson(p, wanted) : printText(p, wanted);
+  const layout = { ...wanted, spaces: wanted.jails && (await p.ipcns_list()).length > 0 };
+  return wanted.json ? printJson(p, layout) : printText(p, layout);
 });
 
 /** What the arguments ask for, or the line that refuses them. */
@@ -84,7 +87,7 @@ function wantedOf(args: readonly string[]): Wanted | string {
   );
   const jails = letters.includes("Z");
   const what = choice === undefined ? { lists: ORDER, limits: [] } : CHOICES[choice];
-  return { ...what, uid, json, kmem, shown, jails, trueKeys: jails || kmem };
+  return { ...what, uid, json, kmem, shown, jails, spaces: false, trueKeys: jails || kmem };
 }
 
 /** A jail sees neither the kernel's memory nor whose objects are whose. */
@@ -122,8 +125,8 @@ function missing(p: Process, f: Facility): number {
   return 1;
 }
 
-async function rowsOf(p: Process, f: Facility, { uid }: Wanted): Promise<ListRow[]> {
-  const rows: ListRow[] = await p.ipcs(f);
+async function rowsOf(p: Process, f: Facility, { uid, jails }: Wanted): Promise<ListRow[]> {
+  const rows: ListRow[] = await p.ipcs(f, jails);
   return uid === null ? rows : rows.filter((row) => permOf(f, row).uid === uid);
 }
 
@@ -140,6 +143,7 @@ async function printJson(p: Process, wanted: Wanted): Promise<number> {
       id: row.id,
       key: keyOf(f, row, wanted.trueKeys),
       ...(wanted.jails ? { jail: jailOf(row) } : {}),
+      ...(wanted.spaces ? { namespace: spaceOf(row) } : {}),
       ...row.ds,
     }));
   }

@@ -11,7 +11,7 @@ import { SegvError, SysError } from "@jailyard/abi/syserror";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
 import { signalNumber, whole } from "./arguments.ts";
-import { bindCalls, settle } from "./libc.ts";
+import { bindCalls, settle } from "./bind.ts";
 import type { Mode, Process } from "./process.ts";
 import type { Program } from "./program.ts";
 import { ProcessEnded, ProcessExec, ProcessExit } from "./unwind.ts";
@@ -27,6 +27,9 @@ export interface Host {
   emit(pid: Pid, record: unknown): void;
   /** A program threw: a defect of the program, which ends its process. */
   crashed(pid: Pid, error: Error): void;
+  /** A forked child of coroutines begins; its stack is gone. */
+  begun(): void;
+  left(): void;
   /** Run `child` of a blocking program in a thread of its own. */
   startThread(pid: Pid, child: string, arg: unknown, inheritance: Inheritance): void;
 }
@@ -253,7 +256,8 @@ function startChild(
   const u = new UserProcess(cx.gate, slot);
   u.pid = parent.frame.a[RET0] as Pid;
   parent.inheritTo(u);
-  setImmediate(() => void runAwaited(cx, u, child, arg));
+  cx.host.begun();
+  setImmediate(() => void runAwaited(cx, u, child, arg).then(() => cx.host.left()));
   return u.pid;
 }
 

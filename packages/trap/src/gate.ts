@@ -5,7 +5,7 @@
  * page; the bell holds only who has work.
  *
  *   bell   asleep │ crowded │ mail │ summary (4 words) │ ready (128 words: a bit for each thread)
- *   page   doorbell │ waiting │ calls (ring) │ answers (ring) │ slots │ data areas
+ *   page   head │ calls (ring) │ answers (ring) │ slots │ data areas │ undo vectors
  *
  *  1. A thread puts its slot's number into `calls`, then sets its ready bit, then the summary bit
  *     over it. The kernel clears in the opposite order, so a bit set late is seen in the next round.
@@ -38,7 +38,18 @@ export const KILLED = 5; // not 0: the process has ended
 export const WAITER = 6; // 1 while the caller sleeps on STATE
 export const MORE = 7; // 1: part of the answer was posted
 const SLOT_FRAME_BYTE = 32; // arguments and results, 8 floats
-const SLOT_BYTES = 128; // no two slots share a cache line
+// What a process needs to know of itself to make calls on pages; written by the kernel.
+export const GRANT = 24; // changes with what follows; 0: it may make no such call
+export const DYING = -1; // nor go on with one that sleeps
+export const TID = 25;
+export const UID = 26;
+export const GID = 27;
+export const SUSER = 28; // 1: uid 0 has privilege in its jail
+export const NGROUPS = 29;
+export const PID = 30;
+export const GROUPS = 32;
+export const GROUPS_MAX = 32;
+const SLOT_BYTES = 256; // no two slots share a cache line
 const SLOT_WORDS = SLOT_BYTES / 4;
 
 export const IDLE = 0;
@@ -46,8 +57,14 @@ export const CALLED = 1;
 export const RETURNED = 2;
 
 // Words of the page's head.
-export const DOORBELL = 0;
-export const WAITING = 1; // 1 while the thread sleeps on DOORBELL
+export const POSTED = 0; // messages that the kernel has posted to the thread
+export const DROPS = 1; // how often pages that the thread maps were taken from it
+export const DROPPED = 2; // as far as it has followed; written by the thread
+export const MAPS = 3; // changes when all that it maps is taken from it
+export const DIRECT_CALLS = 4; // counted by the thread
+export const DIRECT_SLEEPS = 5;
+export const BROKEN = 7; // 1: an exception ended a call in the middle; it makes none until mended
+export const CALLER = 6; // tid of the process whose call on a page was the last to begin
 const HEAD_WORDS = 32;
 
 /** Entries of the answer ring that are not a call's end: the process has something to look at. */
@@ -58,6 +75,8 @@ export interface GateShape {
   readonly slots: number;
   /** Data area of a slot, in bytes, a multiple of 4096. */
   readonly dataBytes: number;
+  /** Undo vector of a slot, in bytes, a multiple of 128; 0: the gate carries no calls on pages. */
+  readonly undoBytes: number;
 }
 
 const calls = (shape: GateShape): number => Ring.words(shape.slots);
@@ -65,7 +84,7 @@ const answers = (shape: GateShape): number => Ring.words(4 * shape.slots);
 
 export function gateBytes(shape: GateShape): number {
   const rings = (HEAD_WORDS + calls(shape) + answers(shape)) * 4 + 4096;
-  return rings + shape.slots * (SLOT_BYTES + shape.dataBytes);
+  return rings + 128 + shape.slots * (SLOT_BYTES + shape.dataBytes + shape.undoBytes);
 }
 
 /** One thread's page, as both sides carve it. */
@@ -76,13 +95,13 @@ export class GatePage {
   readonly answers: Ring;
   /** Words of all slots; a slot's begin at `row(slot)`. */
   readonly words: Int32Array;
-  readonly #buffer: SharedArrayBuffer;
+  readonly buffer: SharedArrayBuffer;
   readonly #dataAt: number;
 
   constructor(buffer: SharedArrayBuffer, shape: GateShape) {
     const carver = new Carver(buffer);
     this.shape = shape;
-    this.#buffer = buffer;
+    this.buffer = buffer;
     this.head = carver.words(HEAD_WORDS);
     this.calls = new Ring(carver.words(calls(shape)), shape.slots);
     this.answers = new Ring(carver.words(answers(shape)), 4 * shape.slots);
@@ -94,11 +113,18 @@ export class GatePage {
     return slot * SLOT_WORDS;
   }
 
+  /** Where the undo vector of the slot begins. */
+  undoAt(slot: number): number {
+    const { slots, dataBytes, undoBytes } = this.shape;
+    const at = this.#dataAt + slots * dataBytes;
+    return Math.ceil(at / 128) * 128 + slot * undoBytes;
+  }
+
   frame(slot: number): Frame {
     const at = this.words.byteOffset + slot * SLOT_BYTES + SLOT_FRAME_BYTE;
     const bytes = this.shape.dataBytes;
     const data = this.#dataAt + slot * bytes;
-    const buffer = this.#buffer;
+    const { buffer } = this;
     return {
       a: new Float64Array(buffer, at, FRAME_WORDS),
       u8: new Uint8Array(buffer, data, bytes),
@@ -119,10 +145,4 @@ export function wakeKernel(bell: Int32Array): void {
   if (Atomics.load(bell, BELL_ASLEEP) === 0) return;
   Atomics.store(bell, BELL_ASLEEP, 0);
   Atomics.notify(bell, BELL_ASLEEP, 1);
-}
-
-/** Tell a thread to look around: an answer, a signal, or mail. */
-export function ringThread(head: Int32Array): void {
-  Atomics.add(head, DOORBELL, 1);
-  if (Atomics.load(head, WAITING) === 1) Atomics.notify(head, DOORBELL);
 }

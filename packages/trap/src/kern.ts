@@ -5,6 +5,7 @@
 import type { Errno } from "@jailyard/abi/errno";
 import type { Reason } from "@jailyard/abi/reason";
 import { Spin, spinWhile } from "@jailyard/memory/futex";
+import type { Sleepers } from "@jailyard/memory/sleepers";
 import {
   BELL_ASLEEP,
   BELL_CROWDED,
@@ -16,9 +17,9 @@ import {
   KILLED,
   MORE,
   NUDGE,
+  POSTED,
   REASON,
   RETURNED,
-  ringThread,
   SIGS,
   STATE,
   SUMMARY_WORDS,
@@ -38,6 +39,8 @@ export interface KernThread {
   readonly port: Post;
   /** True if its processes are coroutines that await; false if it blocks in its one call. */
   readonly awaits: boolean;
+  readonly sleepers: Sleepers;
+  readonly home: number;
 }
 
 export type Dispatch = (thread: KernThread, slot: number, sysno: number) => void;
@@ -58,6 +61,9 @@ export class KernelGate {
   readonly #callers = new Set<number>();
   #round = 0;
   readonly #cores: number;
+
+  /** Is there work that does not show at the bell? */
+  more: () => boolean = () => false;
 
   /** `cores` that its threads and the kernel's can run on. */
   constructor(bell: SharedArrayBuffer, cores: number) {
@@ -117,11 +123,10 @@ export class KernelGate {
       spinWhile(bell, BELL_SUMMARY, 0, SPIN_STEP);
     }
     this.sleeps++;
-    this.#spin.fallAsleep();
     Atomics.store(bell, BELL_ASLEEP, 1);
     if (!this.#hasWork()) Atomics.wait(bell, BELL_ASLEEP, 1, ms);
     Atomics.store(bell, BELL_ASLEEP, 0);
-    this.#spin.awake();
+    this.#spin.slept();
   }
 
   #hasWork(): boolean {
@@ -129,7 +134,7 @@ export class KernelGate {
     for (let s = 0; s < SUMMARY_WORDS; s++) {
       if (Atomics.load(this.bell, BELL_SUMMARY + s) !== 0) return true;
     }
-    return false;
+    return this.more();
   }
 }
 
@@ -160,14 +165,20 @@ export function answer(
   words[row + ERRNO] = error;
   words[row + REASON] = reason;
   words[row + MORE] = bulk === undefined ? 0 : 1;
-  if (bulk !== undefined) thread.port.postMessage({ slot, bulk });
+  if (bulk !== undefined) post(thread, { slot, bulk });
   Atomics.store(words, row + STATE, RETURNED);
   if (!thread.awaits) {
     if (Atomics.load(words, row + WAITER) === 1) Atomics.notify(words, row + STATE, 1);
     return;
   }
   page.answers.put(slot);
-  ringThread(page.head);
+  thread.sleepers.ring(thread.home);
+}
+
+/** Post to the thread what it will find before the next answer. */
+export function post({ page, port }: KernThread, message: unknown): void {
+  port.postMessage(message);
+  page.head[POSTED]++;
 }
 
 /** A caught signal, or the end of the process, while it makes no call. */
@@ -182,7 +193,7 @@ export function nudge(
   if (what.killed !== undefined) Atomics.store(page.words, row + KILLED, what.killed);
   else if (before !== 0) return; // it has not looked yet
   if (thread.awaits) page.answers.put(slot | NUDGE);
-  ringThread(page.head);
+  thread.sleepers.ring(thread.home);
 }
 
 /** Caught signals that the process has not seen yet, as a mask. */

@@ -1,18 +1,27 @@
 /**
  * libc: each call as two halves, arguments into the frame and results out of it. Awaited and
- * blocking calls are bound from the same table; between the halves lies the gate.
+ * blocking calls are bound from the same table by bind.ts; between the halves lies the gate, or a
+ * page that the thread has mapped.
  */
-import { EDEAD, type Errno, OK } from "@jailyard/abi/errno";
+import { EGATE, type Errno } from "@jailyard/abi/errno";
 import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
 import { msqidDs } from "@jailyard/abi/msg";
-import type { Reason } from "@jailyard/abi/reason";
-import { GETALL, SEM_STAT, SETALL, SETVAL, type Sembuf, semidDs } from "@jailyard/abi/sem";
+import {
+  GETALL,
+  GETNCNT,
+  GETPID,
+  GETVAL,
+  GETZCNT,
+  SEM_STAT,
+  SETALL,
+  SETVAL,
+  type Sembuf,
+  semidDs,
+} from "@jailyard/abi/sem";
 import { SHM_RDONLY, shmidDs } from "@jailyard/abi/shm";
 import * as sys from "@jailyard/abi/syscall";
-import { SysError } from "@jailyard/abi/syserror";
 import { type Addr, FACILITIES, type Facility, type Shmid } from "@jailyard/abi/types";
 import {
-  getJson,
   getMsqid,
   getSemid,
   getShmid,
@@ -29,18 +38,23 @@ import {
 } from "@jailyard/abi/wire";
 import { int, list, record, signalNumber, size, text, unsigned, whole } from "./arguments.ts";
 import { Attachment } from "./attachment.ts";
-import { REASON } from "./gate.ts";
-import type { Mode, WaitResult } from "./process.ts";
+import type { Direct } from "./direct.ts";
+import type { WaitResult } from "./process.ts";
 import { UNMAPPED } from "./unmapped.ts";
-import { ProcessEnded } from "./unwind.ts";
 import type { UserProcess } from "./userprocess.ts";
 
 /** A call: `enter` writes the frame and may refuse with a TypeError; `leave` reads the result. */
-interface Def {
+export interface Def {
   readonly sysno: number;
-  /** For messages; the number's name if absent. */
   enter(u: UserProcess, args: readonly unknown[]): void;
   leave(u: UserProcess, args: readonly unknown[]): unknown;
+  /** The same call on a mapped page, if it is one that a page can decide. */
+  readonly direct?: OnPage;
+}
+
+interface OnPage {
+  call(d: Direct, args: readonly unknown[]): Errno;
+  leave(d: Direct, args: readonly unknown[]): unknown;
 }
 
 const none = (): undefined => undefined;
@@ -89,9 +103,17 @@ const semop: Def = {
     }
   },
   leave: none,
+  direct: {
+    call(d, [semid, sops]) {
+      if (!Array.isArray(sops)) return EGATE; // memory that is not mapped, or no vector at all
+      checkSops(sops as readonly Sembuf[]);
+      return d.semop(int(semid, "semid"), sops as readonly Sembuf[]);
+    },
+    leave: none,
+  },
 };
 
-function checkSops(sops: readonly Sembuf[]): void {
+export function checkSops(sops: readonly Sembuf[]): void {
   for (let i = 0; i < sops.length; i++) {
     const sop = sops[i];
     if (!Array.isArray(sop)) list(sop, `sops[${i}]`);
@@ -119,7 +141,21 @@ const semctl: Def = {
     if (cmd === GETALL) return [...frame.u16.subarray(0, frame.a[RET1])];
     return frame.a[RET0];
   },
+  direct: {
+    call(d, [semid, semnum, cmd, arg]) {
+      const id = int(semid, "semid");
+      const num = int(semnum, "semnum");
+      if (cmd === GETVAL || cmd === GETPID || cmd === GETNCNT || cmd === GETZCNT) {
+        return d.semget(id, num, cmd);
+      }
+      return cmd === IPC_STAT && arg !== UNMAPPED ? d.semstat(id) : EGATE;
+    },
+    leave: (d, [, , cmd]) => (cmd === IPC_STAT ? structuredCopy(d.semds) : d.retval),
+  },
 };
+
+/** A structure with its ipc_perm, for the program to keep. */
+const structuredCopy = <T extends object>(ds: T): T => structuredClone(ds);
 
 function semctlArgument(f64: Float64Array, u16: Uint16Array, a: Float64Array, arg: unknown): void {
   const cmd = a[2];
@@ -202,14 +238,31 @@ const msgsnd: Def = {
     }
     const { mtype, mtext } = record(msg, "msg");
     f64[0] = whole(mtype, "mtype");
-    const bytes = typeof mtext === "string" ? encoder.encode(mtext) : mtext;
-    if (!(bytes instanceof Uint8Array)) throw new TypeError("mtext must be a string or Uint8Array");
+    const bytes = bytesOf(mtext);
     a[2] = size(msgsz ?? bytes.length, "msgsz");
     const room = u8.length - MSG_TEXT_BYTE; // a longer text exceeds msgmnb: EINVAL before it is read
     u8.set(bytes.length > room ? bytes.subarray(0, room) : bytes, MSG_TEXT_BYTE);
   },
   leave: none,
+  direct: {
+    call(d, [msqid, msg, msgflg, msgsz]) {
+      if (msg === UNMAPPED) return EGATE;
+      const id = int(msqid, "msqid");
+      const { mtype, mtext } = record(msg, "msg");
+      const bytes = bytesOf(mtext);
+      const length = size(msgsz ?? bytes.length, "msgsz");
+      return d.msgsnd(id, whole(mtype, "mtype"), bytes, length, int(msgflg ?? 0, "msgflg"));
+    },
+    leave: none,
+  },
 };
+
+/** A text as bytes. @throws TypeError */
+function bytesOf(mtext: unknown): Uint8Array {
+  const bytes = typeof mtext === "string" ? encoder.encode(mtext) : mtext;
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new TypeError("mtext must be a string or Uint8Array");
+}
 
 const msgrcv: Def = {
   sysno: sys.SYS_msgrcv,
@@ -224,6 +277,15 @@ const msgrcv: Def = {
     mtype: f64[0],
     mtext: u8.slice(MSG_TEXT_BYTE, MSG_TEXT_BYTE + a[RET0]),
   }),
+  direct: {
+    call(d, [msqid, msgsz, msgtyp, msgflg, into]) {
+      if (into === UNMAPPED) return EGATE;
+      const id = int(msqid, "msqid");
+      const most = size(msgsz, "msgsz");
+      return d.msgrcv(id, most, whole(msgtyp ?? 0, "msgtyp"), int(msgflg ?? 0, "msgflg"));
+    },
+    leave: (d) => d.message,
+  },
 };
 
 const msgctl: Def = {
@@ -241,6 +303,11 @@ const msgctl: Def = {
   },
   leave: ({ frame }, [, cmd]) =>
     cmd === IPC_STAT ? getMsqid(frame.f64, msqidDs()) : frame.a[RET0],
+  direct: {
+    call: (d, [msqid, cmd, buf]) =>
+      cmd === IPC_STAT && buf !== UNMAPPED ? d.msgstat(int(msqid, "msqid")) : EGATE,
+    leave: (d) => structuredCopy(d.msgds),
+  },
 };
 
 const wait: Def = {
@@ -309,15 +376,32 @@ const sysctl: Def = withJson(
   posted,
 );
 
+function facilityNumber(which: unknown): number {
+  const f = FACILITIES.indexOf(which as Facility);
+  if (f === -1) throw new TypeError(`no facility ${String(which)}: msg, sem or shm`);
+  return f;
+}
+
 const ipcs: Def = {
   sysno: sys.SYS_ipcs,
-  enter({ frame }, [which]) {
-    const f = FACILITIES.indexOf(which as Facility);
-    if (f === -1) throw new TypeError(`no facility ${String(which)}: msg, sem or shm`);
-    frame.a[0] = f;
+  enter({ frame: { a } }, [which, everywhere]) {
+    a[0] = facilityNumber(which);
+    a[1] = everywhere === true ? 1 : 0;
   },
   leave: posted,
 };
+
+/** ipcns_create and ipcns_enter. @returns the id of the name space */
+function ipcnsCall(sysno: number): Def {
+  return {
+    sysno,
+    enter(u, [which, name]) {
+      json(u, text(name, "name"), "the name");
+      u.frame.a[1] = facilityNumber(which);
+    },
+    leave: ret0,
+  };
+}
 
 /** Every call of process.ts that goes straight through the gate. */
 export const DEFS: Readonly<Record<string, Def>> = {
@@ -339,6 +423,9 @@ export const DEFS: Readonly<Record<string, Def>> = {
   msgrcv,
   msgctl,
   ipcs,
+  ipcns_create: ipcnsCall(sys.SYS_ipcns_create),
+  ipcns_enter: ipcnsCall(sys.SYS_ipcns_enter),
+  ipcns_list: ints(sys.SYS_ipcns_list, [], posted),
   jail_set: jailCall(sys.SYS_jail_set, ret0),
   jail_get: jailCall(sys.SYS_jail_get, posted),
   jail_attach: ints(sys.SYS_jail_attach, ["jid"], none),
@@ -349,53 +436,3 @@ export const DEFS: Readonly<Record<string, Def>> = {
   sysctl,
   sysctlnames: ints(sys.SYS_sysctlnames, [], posted),
 };
-
-/** The result of a call that is over. @throws SysError, or ProcessEnded if the process has */
-export function settle(
-  u: UserProcess,
-  name: string,
-  error: Errno,
-  def: Pick<Def, "leave">,
-  args: readonly unknown[],
-): unknown {
-  u.calling = false;
-  if (error === OK) {
-    const value = def.leave(u, args);
-    u.handleSignals();
-    return value;
-  }
-  if (error === EDEAD || u.gate.killed(u.slot) !== 0) throw new ProcessEnded();
-  const { page } = u.gate;
-  const reason = page.words[page.row(u.slot) + REASON] as Reason;
-  const bytes = u.frame.a[RET1];
-  const errmsg = bytes > 0 ? (getJson(u.frame.u8, bytes) as string) : "";
-  u.handleSignals();
-  throw new SysError(name, error, reason, errmsg);
-}
-
-/** Bind the table to a process. */
-export function bindCalls(u: UserProcess, mode: Mode): Record<string, unknown> {
-  const calls: Record<string, unknown> = {};
-  for (const [name, def] of Object.entries(DEFS)) {
-    calls[name] = mode === "blocking" ? bindBlocking(u, name, def) : bindAwaited(u, name, def);
-  }
-  return calls;
-}
-
-function bindBlocking(u: UserProcess, name: string, def: Def): (...args: unknown[]) => unknown {
-  return (...args) => {
-    u.begin(name);
-    def.enter(u, args);
-    u.calling = true;
-    return settle(u, name, u.gate.call(u.slot, def.sysno), def, args);
-  };
-}
-
-function bindAwaited(u: UserProcess, name: string, def: Def): (...args: unknown[]) => unknown {
-  return async (...args) => {
-    u.begin(name);
-    def.enter(u, args);
-    u.calling = true;
-    return settle(u, name, await u.gate.callAsync(u.slot, def.sysno), def, args);
-  };
-}

@@ -2,9 +2,10 @@
  * A thread's side of the gate: make calls, blocking or awaited, for the processes of the thread.
  *
  * A blocking call spins, then sleeps on its slot's STATE. Awaited calls of all coroutines share one
- * pump, which takes answers from the ring: it spins while answers keep coming, then sleeps on the
- * DOORBELL. If the event loop has nothing else to do the thread sleeps in Atomics.wait, which
- * wakes in microseconds; else in Atomics.waitAsync, which lets timers and I/O run.
+ * pump, which takes answers from the ring and looks after processes that sleep on pages: it spins
+ * while there is something, then sleeps on the doorbell. If the event loop has nothing else to do
+ * the thread sleeps in Atomics.wait, which wakes in microseconds; else in Atomics.waitAsync, which
+ * lets timers and I/O run.
  */
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
@@ -12,26 +13,27 @@ import { EDEAD, type Errno } from "@jailyard/abi/errno";
 import type { Frame } from "@jailyard/abi/wire";
 import { Spin, spinWhile } from "@jailyard/memory/futex";
 import { pause } from "@jailyard/memory/mutex";
+import { ASLEEP, DEEP, homeOf, type Sleepers } from "@jailyard/memory/sleepers";
+import type { DirectThread } from "./direct.ts";
 import {
   BELL_CROWDED,
   BELL_READY,
   BELL_SUMMARY,
   CALLED,
-  DOORBELL,
   ERRNO,
   GatePage,
   type GateShape,
+  GRANT,
   IDLE,
   KILLED,
   MORE,
   NUDGE,
+  POSTED,
   RETURNED,
-  ringThread,
   SIGS,
   STATE,
   SYSNO,
   WAITER,
-  WAITING,
   wakeKernel,
 } from "./gate.ts";
 
@@ -48,6 +50,8 @@ export interface GateBoot {
 
 export class UserGate {
   readonly page: GatePage;
+  /** Calls without the kernel's thread; null in placement `central`. */
+  direct: DirectThread | null = null;
   readonly #bell: Int32Array;
   readonly #port: MessagePort;
   readonly #word: number;
@@ -61,10 +65,20 @@ export class UserGate {
   #pumping = false;
   #listens = false;
   readonly #spin = new Spin();
+  readonly #sleepers: Sleepers;
+  readonly #home: number;
+  #received = 0;
+  /** Processes of this thread that sleep on pages, by tid, in the order of falling asleep. */
+  #calls = TURN_CALLS;
+  readonly #asleep = new Map<number, () => void>();
+  /** Called for what the kernel posts beside answers. */
+  onPost: (message: unknown) => void = () => {};
   /** Local timers: deadline in performance.now() milliseconds. */
   readonly #timers = new Map<() => void, number>();
 
-  constructor(boot: GateBoot) {
+  constructor(boot: GateBoot, sleepers: Sleepers) {
+    this.#sleepers = sleepers;
+    this.#home = homeOf(boot.thread);
     this.page = new GatePage(boot.page, boot.shape);
     this.#bell = new Int32Array(boot.bell);
     this.#port = boot.port;
@@ -79,6 +93,7 @@ export class UserGate {
     if (slot === -1) return -1;
     const row = this.page.row(slot);
     this.page.words.fill(0, row + STATE, row + MORE + 1);
+    this.page.words[row + GRANT] = 0;
     return slot;
   }
 
@@ -144,11 +159,10 @@ export class UserGate {
   #block(slot: number, at: number): void {
     const { words } = this.page;
     const waiter = this.page.row(slot) + WAITER;
-    this.#spin.fallAsleep();
     Atomics.store(words, waiter, 1);
     while (Atomics.load(words, at) !== RETURNED) Atomics.wait(words, at, CALLED);
     Atomics.store(words, waiter, 0);
-    this.#spin.awake();
+    this.#spin.slept();
   }
 
   /** The same for a coroutine. The promise is never rejected. */
@@ -161,14 +175,22 @@ export class UserGate {
     });
   }
 
+  /** Take what the kernel posted before its last answer. */
+  receive(): void {
+    const posted = this.page.head[POSTED];
+    for (; this.#received !== posted; this.#received = (this.#received + 1) | 0) {
+      const received = receiveMessageOnPort(this.#port) as { message: BulkMessage } | undefined;
+      if (received === undefined) throw new Error("a posted message is missing");
+      const { message } = received;
+      if (message.slot === undefined) this.onPost(message);
+      else this.#bulk.set(message.slot, message.bulk);
+    }
+  }
+
   /** The posted part of the answer to the slot's last call; undefined if there is none. */
   bulk(slot: number): unknown {
     if (this.page.words[this.page.row(slot) + MORE] === 0) return undefined;
-    while (!this.#bulk.has(slot)) {
-      const received = receiveMessageOnPort(this.#port) as { message: BulkMessage } | undefined;
-      if (received === undefined) throw new Error(`slot ${slot}: the posted answer is missing`);
-      this.#bulk.set(received.message.slot, received.message.bulk);
-    }
+    this.receive();
     const bulk = this.#bulk.get(slot);
     this.#bulk.delete(slot);
     return bulk;
@@ -181,9 +203,14 @@ export class UserGate {
     this.#timers.set(done, ms === Number.POSITIVE_INFINITY ? ms : performance.now() + ms);
     this.#waiting++;
     if (this.#pumping)
-      ringThread(this.page.head); // it may sleep until a later timer
+      this.#sleepers.ring(this.#home); // it may sleep until a later timer
     else this.#startPump();
     return () => this.#fire(done);
+  }
+
+  /** Forget a timer that has not run out. */
+  cancelTimer(done: () => void): void {
+    if (this.#timers.delete(done)) this.#waiting--;
   }
 
   #fire(done: () => void): void {
@@ -194,16 +221,54 @@ export class UserGate {
 
   /** Block the thread for `ms`, or until it is rung. For a process that owns its thread. */
   block(ms: number, stop: () => boolean): void {
-    const { head } = this.page;
     const until = performance.now() + ms;
-    Atomics.store(head, WAITING, 1);
     for (;;) {
-      const seen = Atomics.load(head, DOORBELL);
+      const seen = this.#sleepers.listen(this.#home);
       const left = until - performance.now();
       if (stop() || left <= 0) break;
-      Atomics.wait(head, DOORBELL, seen, left);
+      this.#sleepers.wait(this.#home, seen, left);
     }
-    Atomics.store(head, WAITING, 0);
+    this.#sleepers.unlisten(this.#home);
+  }
+
+  /** The home of a coroutine that sleeps on a page. */
+  get home(): number {
+    return this.#home;
+  }
+
+  /** A coroutine sleeps on a page in row `tid`; `look` is called once it was woken, once. */
+  sleepOn(tid: number, look: () => void): void {
+    this.#asleep.set(tid, look);
+    this.#waiting++;
+    if (this.#sleepers.state[tid] !== ASLEEP) this.#sleepers.lookAgain(this.#home);
+    this.#startPump();
+  }
+
+  /**
+   * Block until row `tid` is woken: a process that owns its thread sleeps on a page.
+   * @returns false if `ms` have run out first
+   */
+  blockOn(tid: number, ms: number): boolean {
+    const { state } = this.#sleepers;
+    if (spinWhile(state, tid, ASLEEP, this.#spin.spins)) {
+      this.#spin.paid();
+      return true;
+    }
+    const before = Atomics.compareExchange(state, tid, ASLEEP, DEEP);
+    if (before !== ASLEEP && before !== DEEP) return true;
+    const woken = Atomics.wait(state, tid, DEEP, ms);
+    this.#spin.slept();
+    return woken !== "timed-out";
+  }
+
+  /**
+   * For a coroutine that has made a call without a sleep: null, or what to wait for, so that the
+   * thread reads its mail and its other coroutines run. One call in TURN_CALLS waits.
+   */
+  turn(): Promise<void> | null {
+    if (--this.#calls > 0) return null;
+    this.#calls = TURN_CALLS;
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   #startPump(): void {
@@ -223,6 +288,7 @@ export class UserGate {
   #takeAnswers(): boolean {
     const { answers } = this.page;
     let any = this.#runTimers();
+    if (this.#asleep.size > 0 && this.#lookAfterSleepers()) any = true;
     for (let entry = answers.take(); entry !== -1; entry = answers.take()) {
       any = true;
       if ((entry & NUDGE) === 0) this.#resolve(entry);
@@ -231,14 +297,29 @@ export class UserGate {
     return any;
   }
 
+  #lookAfterSleepers(): boolean {
+    if (!this.#sleepers.takeLook(this.#home)) return false;
+    const { state } = this.#sleepers;
+    let left = this.#asleep.size; // who falls asleep again stands behind these
+    for (const [tid, look] of this.#asleep) {
+      if (left-- === 0) break;
+      if (state[tid] === ASLEEP) continue;
+      this.#asleep.delete(tid);
+      this.#waiting--;
+      look();
+    }
+    return true;
+  }
+
   #resolve(slot: number): void {
     const { words } = this.page;
     const row = this.page.row(slot);
+    const resolve = this.#resolvers[slot];
+    if (resolve === undefined) return; // the stack overflowed in the middle of that call
     words[row + STATE] = IDLE;
     this.#waiting--;
-    const resolve = this.#resolvers[slot];
     this.#resolvers[slot] = undefined;
-    resolve?.(words[row + ERRNO] as Errno);
+    resolve(words[row + ERRNO] as Errno);
   }
 
   #runTimers(): boolean {
@@ -256,7 +337,7 @@ export class UserGate {
   #spinForAnswers(): boolean {
     const { answers } = this.page;
     for (let i = 0; i < this.#spin.spins; i++) {
-      if (!answers.empty) {
+      if (!answers.empty || this.#sleepers.hasLook(this.#home)) {
         this.#spin.paid();
         return this.#takeAnswers();
       }
@@ -270,29 +351,29 @@ export class UserGate {
    * but not for long: mail and some pending work of the program show nowhere.
    */
   #idle(): void {
-    const { head, answers } = this.page;
-    const seen = Atomics.load(head, DOORBELL);
-    Atomics.store(head, WAITING, 1);
+    const { answers } = this.page;
+    const sleepers = this.#sleepers;
+    const home = this.#home;
+    const seen = sleepers.listen(home);
     const pending = loopWork();
-    if (!answers.empty || pending === "turn") return this.#rung();
+    if (!answers.empty || sleepers.hasLook(home) || pending === "turn") return this.#rung();
     const ms = this.#untilTimer();
-    this.#spin.fallAsleep();
     const deaf = this.#listens || pending === "events" ? 0 : Math.min(ms, DEAF_MS);
-    if (deaf > 0 && Atomics.wait(head, DOORBELL, seen, deaf) !== "timed-out") return this.#awake();
-    const waited = Atomics.waitAsync(head, DOORBELL, seen, ms - deaf);
-    if (waited.async) void waited.value.then(() => this.#awake());
-    else this.#awake();
+    if (deaf > 0 && sleepers.wait(home, seen, deaf)) return this.#awake();
+    const rung = sleepers.waitAsync(home, seen, ms - deaf);
+    if (rung === null) this.#awake();
+    else void rung.then(() => this.#awake());
   }
 
   /** A ring that brings no answer is for mail, which takes turns of the event loop to come. */
   #awake(): void {
-    this.#listens = this.page.answers.empty;
-    this.#spin.awake();
+    this.#listens = this.page.answers.empty && !this.#sleepers.hasLook(this.#home);
+    this.#spin.slept();
     this.#rung();
   }
 
   #rung(): void {
-    Atomics.store(this.page.head, WAITING, 0);
+    this.#sleepers.unlisten(this.#home);
     setImmediate(this.#pump);
   }
 
@@ -304,9 +385,12 @@ export class UserGate {
 }
 
 interface BulkMessage {
-  readonly slot: number;
+  readonly slot: number | undefined;
   readonly bulk: unknown;
 }
+
+/** Calls on pages after which a thread of coroutines takes a turn of its event loop: 0.1 ms. */
+const TURN_CALLS = 1000;
 
 /** How long a thread may sleep without a turn of its event loop, in milliseconds. */
 const DEAF_MS = 2;

@@ -5,6 +5,7 @@ import type { Pid } from "@jailyard/abi/types";
 import type { Frame } from "@jailyard/abi/wire";
 import { type VmEntry, VmMap } from "@jailyard/memory/vmmap";
 import { Attachment } from "./attachment.ts";
+import type { Direct } from "./direct.ts";
 import { ProcessEnded, type ProcessExit } from "./unwind.ts";
 import type { UserGate } from "./user.ts";
 
@@ -15,6 +16,8 @@ export class UserProcess {
   readonly gate: UserGate;
   readonly slot: number;
   readonly frame: Frame;
+  /** Its calls on mapped pages; null in placement `central`. */
+  readonly direct: Direct | null;
   pid: Pid = 0 as Pid;
   comm = "";
   /** A call is under way: a process has one thread. */
@@ -32,6 +35,7 @@ export class UserProcess {
     this.gate = gate;
     this.slot = slot;
     this.frame = gate.frame(slot);
+    this.direct = gate.direct?.bind(slot) ?? null;
   }
 
   /** Before each call. @returns true if a handler ran: a sleep that follows is over at once */

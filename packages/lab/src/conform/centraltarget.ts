@@ -1,15 +1,17 @@
 /**
- * Placement `central`: real threads call through the gate. The driver gives an order to the process
- * of a step and then asks the kernel's thread who sleeps, until the caller has answered or sleeps.
+ * Placements `central` and `direct`: real threads. The driver gives an order to the process of a step
+ * and then asks the kernel's thread who sleeps, until the caller has answered or sleeps.
  *
- * The kernel carries a call out with all that it wakes before it looks at anything else, so what it
- * says of its processes is said when nothing can run any more: a caller that sleeps then has made
- * its call, and a process that slept before and does not any more has its answer.
+ * In `central` the kernel carries a call out with all that it wakes before it looks at anything
+ * else: a process that slept before and does not any more has its answer. In `direct` processes are
+ * woken, look again and perhaps sleep again in threads of their own: each that was seen awake is
+ * waited for until it has answered or sleeps, and then all are asked once more.
  */
 import { type Errno, errnoName, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailParams } from "@jailyard/abi/jail";
 import { SIGNALS, type SignalName } from "@jailyard/abi/signal";
 import type { Jid, Pid } from "@jailyard/abi/types";
+import type { Placement } from "@jailyard/host/yard";
 import type { Order, Reply } from "./agentcalls.ts";
 import type { Call, CallName, ConformCase, JailSetArgs } from "./case.ts";
 import { CentralYard, type Libc, PATIENCE_MS, type Proc, withNames } from "./centralyard.ts";
@@ -20,6 +22,8 @@ import type { Called, Completion, ConformTarget, Ending, Outcome } from "./targe
 export interface CentralOptions {
   /** Which libc the processes use; `mixed`, the default, gives one case this and one that. */
   readonly libc?: Libc | "mixed";
+  /** `central` if absent. */
+  readonly placement?: Placement;
 }
 
 /** Calls after which there may be no answer: the kernel is asked at once. */
@@ -32,17 +36,19 @@ const NO_JID = 999_999 as Jid;
 export function centralTarget(
   options: CentralOptions = {},
 ): ConformTarget & { close(): Promise<void> } {
-  return new CentralTarget(options.libc ?? "mixed");
+  return new CentralTarget(options.libc ?? "mixed", options.placement ?? "central");
 }
 
 class CentralTarget implements ConformTarget {
-  readonly placement = "central";
+  readonly placement: Placement;
   readonly #libc: Libc | "mixed";
-  readonly #yard = new CentralYard();
+  readonly #yard: CentralYard;
   #cases = 0;
 
-  constructor(libc: Libc | "mixed") {
+  constructor(libc: Libc | "mixed", placement: Placement) {
     this.#libc = libc;
+    this.placement = placement;
+    this.#yard = new CentralYard(placement);
   }
 
   begin(conform: ConformCase): Promise<void> {
@@ -205,22 +211,41 @@ class CentralTarget implements ConformTarget {
   }
 
   /** What has ended since the call began, the caller's own call apart. */
-  async #completed(states: ReadonlyMap<Pid, boolean>): Promise<Completion[]> {
+  async #completed(first: ReadonlyMap<Pid, boolean>): Promise<Completion[]> {
     const completed: Completion[] = [];
-    for (const proc of this.#yard.procs.values()) {
-      if (proc.ended) continue;
-      const { name, asleep } = proc;
-      const of = asleep === null ? {} : { of: asleep };
-      if (!states.has(proc.pid)) {
-        completed.push({ proc: name, ...of, killed: true });
-        proc.ended = true;
-        this.#yard.dismiss(proc);
-      } else if (asleep !== null && states.get(proc.pid) === false) {
-        proc.asleep = null;
-        completed.push({ proc: name, ...of, ...(await this.#reply(proc)) });
+    for (let states = first; ; states = await this.#yard.states()) {
+      const before = completed.length;
+      for (const proc of this.#yard.procs.values()) {
+        const completion = proc.ended ? null : await this.#completion(proc, states);
+        if (completion !== null) completed.push(completion);
       }
+      if (completed.length === before) return completed;
     }
-    return completed;
+  }
+
+  /** How the process's sleep has ended, or the process itself; null if neither has. */
+  async #completion(proc: Proc, states: ReadonlyMap<Pid, boolean>): Promise<Completion | null> {
+    const { name, asleep } = proc;
+    const of = asleep === null ? {} : { of: asleep };
+    const awake = states.get(proc.pid) === false;
+    if (states.has(proc.pid) && (asleep === null || !awake)) return null;
+    if (states.has(proc.pid) && (await this.#answers(proc))) {
+      proc.asleep = null;
+      return { proc: name, ...of, ...(await this.#reply(proc)) };
+    }
+    if (states.has(proc.pid)) return null;
+    proc.ended = true;
+    this.#yard.dismiss(proc);
+    return { proc: name, ...of, killed: true };
+  }
+
+  /** It was woken: does it answer? Else it sleeps again, or is gone. */
+  async #answers({ pid, mail }: Proc): Promise<boolean> {
+    for (;;) {
+      if (await mail.replies(1)) return true;
+      const asleep = (await this.#yard.states()).get(pid);
+      if (asleep !== false) return mail.replies(0);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Placement `central`: the jails and processes of a case in a yard with real threads.
+ * Placements `central` and `direct`: the jails and processes of a case in a yard with real threads.
  *
  * One yard serves all cases: it starts over for each, as a kernel's thread and warm jail threads
  * are much dearer than a kernel. A jail has a thread once a process is started in it; a process
@@ -11,7 +11,7 @@ import type { SignalName } from "@jailyard/abi/signal";
 import { FACILITIES, type Jid, type Pid } from "@jailyard/abi/types";
 import { Jail } from "@jailyard/host/jail";
 import type { ProcessHandle } from "@jailyard/host/processhandle";
-import { boot, type Yard } from "@jailyard/host/yard";
+import { boot, type Placement, type Yard } from "@jailyard/host/yard";
 import type { AgentArg } from "./agentcalls.ts";
 import type { ConformCase, JailSpec, ProcSpec } from "./case.ts";
 import { BOXES, boxMemory, Mailbox } from "./mailbox.ts";
@@ -59,6 +59,11 @@ export class CentralYard {
   #boxes = 0;
   #signals: readonly SignalName[] = [];
   #yard: Yard | null = null;
+  readonly #placement: Placement;
+
+  constructor(placement: Placement) {
+    this.#placement = placement;
+  }
 
   get yard(): Yard {
     if (this.#yard === null) throw new Error("there is no yard before the first case");
@@ -68,7 +73,8 @@ export class CentralYard {
   /** Limits, then jails, then processes. @throws Error if the case cannot be set up */
   async begin(conform: ConformCase, libc: Libc): Promise<void> {
     const { limits = {}, jails = {}, procs, steps } = conform;
-    const settings = { virtualClock: true, slots: SLOTS, maxproc: MAXPROC };
+    const placement = this.#placement;
+    const settings = { virtualClock: true, slots: SLOTS, maxproc: MAXPROC, placement };
     this.#yard ??= await boot({ ...settings, log: "silent" });
     await this.#yard.reset(limits);
     const signals = steps.flatMap((step) => (step.call === "signal" ? [step.args.sig] : []));

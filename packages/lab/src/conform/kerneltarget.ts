@@ -4,7 +4,7 @@
  */
 import { type Errno, ESLEEP, errnoName, OK } from "@jailyard/abi/errno";
 import { NO_REASON, reasonText } from "@jailyard/abi/reason";
-import { run } from "@jailyard/kernel/kernel";
+import { NO_HOOKS, run } from "@jailyard/kernel/kernel";
 import { REAPED, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
 import type { CallName, ConformCase } from "./case.ts";
 import { type Begun, IPC_CALLS } from "./ipccalls.ts";
@@ -37,6 +37,7 @@ export class KernelTarget implements ConformTarget {
     return new Promise((resolve) => {
       const stage = makeStage(conform);
       stage.k.hooks = {
+        ...NO_HOOKS,
         complete: (td, error) => this.#complete(td, error),
         ended: (td) => this.#ended(td),
         signalled() {},

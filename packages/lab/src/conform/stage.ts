@@ -1,7 +1,7 @@
 /** Placement `kernel`: the jails and processes of a case, made on a Kernel value. */
 import { errnoName, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_SYS_NAMES, JAIL_UPDATE, type JailParams } from "@jailyard/abi/jail";
-import { NSIG, SIGKILL, SIGNALS, sigmask } from "@jailyard/abi/signal";
+import { NSIG, SIGCHLD, SIGKILL, SIGNALS, sigmask } from "@jailyard/abi/signal";
 import { FACILITIES, type Facility, type Jid } from "@jailyard/abi/types";
 import type { JailOut } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
@@ -34,13 +34,13 @@ const MAXPROC = 2000;
 /** The clock stands here at the start: times that are set are not 0. */
 const START_MS = 1_000_000_000_000;
 
-/** A handler for every signal that can have one. */
+/** A handler for every signal that can have one, but for SIGCHLD, which nobody in a script sends. */
 export const CATCH_ALL = caughtSignals();
 
 function caughtSignals(): number {
   let mask = 0;
   for (let sig = 1; sig < NSIG; sig++) {
-    if (sig !== SIGKILL && sig !== SIGNALS.SIGSTOP) mask |= sigmask(sig);
+    if (sig !== SIGKILL && sig !== SIGNALS.SIGSTOP && sig !== SIGCHLD) mask |= sigmask(sig);
   }
   return mask;
 }

@@ -71,6 +71,6 @@ async function follow(jail: Jail, process: ProcessHandle, output: Output): Promi
   const { status, signal, error } = await process.exited;
   const name = signal === null ? null : (signalName(signal) ?? `signal ${signal}`);
   const end = { jail: jail.name, pid, status, signal: name, error: error?.stack ?? null };
-  output.end(end);
+  if (jail.yard.failure === null) output.end(end); // else it is said once, for all
   return end;
 }

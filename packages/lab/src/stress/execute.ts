@@ -5,13 +5,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Exit } from "@jailyard/host/processhandle";
 import type { Yard, YardConfig } from "@jailyard/host/yard";
+import { modelNamed } from "@jailyard/kernel/models";
 import {
   type Context,
   Interrupted,
   inYard,
   jailNames,
   makeJails,
-  PRIVATE,
+  privateParams,
 } from "../scenario/inyard.ts";
 import { Gauges } from "./gauges.ts";
 import { Log } from "./log.ts";
@@ -82,10 +83,6 @@ function yardConfig(settings: StressSettings): YardConfig {
   return { model, limits, ...open, ...sizes, ...Object.fromEntries(chosen) };
 }
 
-/** Name spaces of its own for each jail, where the model has them by parameter. */
-const paramsOf = ({ model }: StressSettings): Record<string, string> =>
-  model === "jail-keyed" ? PRIVATE : {};
-
 class Execution {
   readonly #yard: Yard;
   readonly #settings: StressSettings;
@@ -144,7 +141,7 @@ class Execution {
     this.#log.event("start", null, `a yard with ${jails} jails, seed ${this.#seed}`);
     for (const name of jailNames(jails)) {
       this.#throwIfInterrupted();
-      await makeJails(this.#yard, [name], paramsOf(this.#settings));
+      await makeJails(this.#yard, [name], privateParams(modelNamed(this.#settings.model)));
       this.#tell("jails", this.#yard.jails.size, jails);
     }
     const stressors = this.#tallies.filter(({ name }) => name !== POSTGRES_NAME);

@@ -24,8 +24,8 @@ import type { ShutdownStep } from "./version.ts";
 
 const WNOHANG = 1;
 const PROGRESS_MILLIS = 250;
-/** How long it sleeps at most while it also has to look at the clock. */
-const LOOK_MILLIS = 50;
+/** How often it looks whose alarm is due; a child that ends wakes it by SIGCHLD. */
+const ALARMS_MILLIS = 50;
 const SIGKILL_CHILDREN_AFTER_MILLIS = 5000;
 
 type Request = "none" | "smart" | "fast" | "immediate";
@@ -45,6 +45,8 @@ export class Postmaster {
   #crashed = false;
   #crashes = 0;
   #nextProgress = 0;
+  /** SIGCHLD came. */
+  #childEnded = false;
 
   constructor(p: Process, settings: Settings) {
     this.#p = p;
@@ -131,7 +133,7 @@ export class Postmaster {
     if (this.#request !== "none") return;
     if (!this.#settings.startOnly) await this.#connect();
     while (!this.#crashed && !this.#stops()) {
-      if (await this.#pause(LOOK_MILLIS)) continue;
+      if (await this.#pause(ALARMS_MILLIS)) continue;
       this.#progress();
       for (const pid of dueAlarms(this.#cluster!, this.#words)) {
         await attempt(this.#p.kill(pid, "SIGALRM"));
@@ -182,7 +184,7 @@ export class Postmaster {
     await this.#children.signal("SIGQUIT");
     let killAt = now() + SIGKILL_CHILDREN_AFTER_MILLIS;
     while (this.#children.size > 0) {
-      if (await this.#pause(LOOK_MILLIS)) continue;
+      if (await this.#pause(Math.max(0, killAt - now()))) continue;
       if (now() < killAt) continue;
       killAt = Number.POSITIVE_INFINITY;
       await this.#children.signal("SIGKILL");
@@ -202,11 +204,16 @@ export class Postmaster {
     }
   }
 
-  /** A child that has ended, or a nap of at most `millis`. @returns whether it was a child */
+  /**
+   * A child that has ended, or a nap of at most `millis`, which SIGCHLD ends too.
+   * @returns whether it was a child
+   */
   async #pause(millis: number): Promise<boolean> {
+    this.#childEnded = false;
     const result = this.#children.size === 0 ? null : await this.#p.wait(-1, WNOHANG);
     this.#reap(result);
-    if (result === null) await this.#p.sleep(millis);
+    // A signal that came before wait returned ends no sleep that begins after it.
+    if (result === null && !this.#childEnded) await this.#p.sleep(millis);
     return result !== null;
   }
 
@@ -246,8 +253,10 @@ export class Postmaster {
     await p.signal("SIGTERM", ask("smart"));
     await p.signal("SIGINT", ask("fast"));
     await p.signal("SIGQUIT", ask("immediate"));
-    for (const signal of ["SIGCHLD", "SIGUSR1", "SIGHUP"] as const)
-      await p.signal(signal, () => {});
+    await p.signal("SIGCHLD", () => {
+      this.#childEnded = true;
+    });
+    for (const signal of ["SIGUSR1", "SIGHUP"] as const) await p.signal(signal, () => {});
   }
 
   #progress(): void {

@@ -17,7 +17,7 @@ export interface ReplayArgument extends Partial<Manner> {
 }
 
 /** FreeBSD's msgsnd looks again once a second: a call that is a little late is not stuck. */
-const MANNER: Manner = { patienceMs: 3000, pipelined: true };
+const MANNER: Manner = { patienceMs: 3000, pipelined: false };
 
 export default program("replay", async (p: Process, arg: unknown) => {
   const { file = p.args[0], ...manner } = (arg ?? {}) as Partial<ReplayArgument>;

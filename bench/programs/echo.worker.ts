@@ -1,4 +1,0 @@
-/** The other end of a postMessage round trip. */
-import { parentPort } from "node:worker_threads";
-
-parentPort?.on("message", (message) => parentPort?.postMessage(message));

@@ -1,0 +1,4 @@
+/** What synckit's thread answers. */
+import { runAsWorker } from "synckit";
+
+runAsWorker(() => 101);

@@ -1,0 +1,403 @@
+/**
+ * The jail's side of placement `direct`: calls of a process on pages that its thread has mapped,
+ * with the functions of the page that the kernel uses too.
+ *
+ * A call takes the lock of the page and then looks whether it may go on: the object lives, and the
+ * process's grant is the one it knows. The kernel takes a grant back before anything changes that
+ * the grant rests on - credentials, what the jail sees, the end of the process - and then passes
+ * through the locks of all pages that the thread has, so that no call is on its way any more.
+ * EGATE: not mapped, not granted, or not for one page to decide; the kernel's thread does it.
+ */
+import { EDEAD, EGATE, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
+import { IPC_R, IPC_W, ipcidToIx } from "@jailyard/abi/ipc";
+import { type Msgbuf, msqidDs } from "@jailyard/abi/msg";
+import { MSG, NO_REASON, type Reason } from "@jailyard/abi/reason";
+import { SEM_UNDO, type Sembuf, type Sembufs, semidDs } from "@jailyard/abi/sem";
+import type { Pid } from "@jailyard/abi/types";
+import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
+import { C_BROKEN } from "./commons.ts";
+import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
+import { ipcperm } from "./ipcperm.ts";
+import type { Mapped, MappedSite } from "./mappedsite.ts";
+import type { MsgPage } from "./msgpage.ts";
+import {
+  type MsgSend,
+  type MsgWant,
+  msgrcvLocked,
+  msgrcvOver,
+  msgsndLocked,
+  msgUnhold,
+  msgUnkeep,
+  RETRY_MS,
+  sizeOf,
+} from "./msgpass.ts";
+import { msgStat } from "./msgread.ts";
+import { type SemPage, SMALL_SOPS } from "./sempage.ts";
+import { semGet, semStat } from "./semread.ts";
+import type { UndoVector } from "./semundo.ts";
+import { keepSops, semcheck, semGone, semopLocked, semopOne, semopWoken } from "./semvec.ts";
+import {
+  type Caller,
+  lockPage,
+  lockQueue,
+  type Site,
+  type Subject,
+  unlockPage,
+  unlockQueue,
+} from "./site.ts";
+import { awaken, unlink, wasGranted } from "./sleepq.ts";
+import { interrupted } from "./thread.ts";
+
+const MSG_43 = MSG(43);
+
+/** What a process at the gate knows of itself, and the word that says whether it holds still. */
+export interface Identity {
+  readonly tid: number;
+  readonly pid: Pid;
+  readonly cred: Subject;
+  readonly undo: UndoVector;
+}
+
+const NOBODY: Subject = {
+  cr_uid: -1,
+  cr_gid: -1,
+  cr_groups: [],
+  cr_prison: { pr_allow_suser: false },
+};
+
+type Asleep =
+  | { readonly call: "semop"; readonly page: SemPage; readonly sops: Sembufs }
+  | { readonly call: "msgsnd"; readonly page: MsgPage; readonly ix: number; readonly send: MsgSend }
+  | { readonly call: "msgrcv"; readonly page: MsgPage; readonly want: MsgWant };
+
+/** What is done on a page that is locked; `key` is what this viewer is shown. */
+type OnPage<P extends IpcPage> = (page: P, key: number) => Errno;
+
+const lock = (site: Site, { call, page }: Asleep): void =>
+  call === "semop" ? lockPage(site, page) : lockQueue(site, page);
+
+const unlock = (site: Site, { call, page }: Asleep): void =>
+  call === "semop" ? unlockPage(page) : unlockQueue(site, page);
+
+/** One process's calls on pages. */
+export class MappedProcess implements Caller {
+  readonly site: MappedSite;
+  readonly #words: Int32Array;
+  readonly #grantAt: number;
+  #grant = 0;
+  readonly #identity: () => Identity;
+  tid = 0;
+  p_pid = 0 as Pid;
+  p_ucred: Subject = NOBODY;
+  td_undo: UndoVector | null = null;
+  td_retval = 0;
+  td_reason: Reason = NO_REASON;
+  td_interrupted = false;
+  td_timedout = false;
+  readonly semds = semidDs();
+  readonly msgds = msqidDs();
+  message: Readonly<Msgbuf> = { mtype: 0, mtext: new Uint8Array(0) };
+  asleep: Asleep | null = null;
+
+  /**
+   * `words[grantAt]` is 0 without a grant, below 0 once the process ends, and else changes with what
+   * `identity` gives.
+   */
+  constructor(site: MappedSite, words: Int32Array, grantAt: number, identity: () => Identity) {
+    this.site = site;
+    this.#words = words;
+    this.#grantAt = grantAt;
+    this.#identity = identity;
+  }
+
+  get retval(): number {
+    return this.td_retval;
+  }
+
+  get reason(): Reason {
+    return this.td_reason;
+  }
+
+  /** May calls be made at all, and does it know itself? */
+  ready(): boolean {
+    const { site } = this;
+    if (site.behind) site.follow();
+    if (site.isBroken) return false;
+    const grant = this.#words[this.#grantAt];
+    if (grant <= 0) return false;
+    if (grant !== this.#grant) this.#introduce(grant);
+    site.enter(this.tid);
+    return true;
+  }
+
+  #introduce(grant: number): void {
+    const { tid, pid, cred, undo } = this.#identity();
+    this.tid = tid;
+    this.p_pid = pid;
+    this.p_ucred = cred;
+    this.td_undo = undo;
+    this.#grant = grant;
+  }
+
+  /** The page is locked: may the call go on? */
+  #may(page: IpcPage): boolean {
+    return page.hdr[P_ALIVE] === 1 && this.#words[this.#grantAt] === this.#grant;
+  }
+
+  /** semop(2). */
+  semop(semid: number, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
+    try {
+      return this.#semop(semid, sops);
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      throw error;
+    }
+  }
+
+  #semop(semid: number, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
+    const { boot } = site;
+    if (sops.length > SMALL_SOPS && (sops.length > boot.semopm || boot.racct)) return EGATE;
+    const mapped = this.ready() ? site.sem(semid) : null;
+    if (mapped === null) return EGATE;
+    const { page } = mapped;
+    lockPage(site, page);
+    let error: Errno = EGATE;
+    if (this.#may(page)) error = this.#semopLocked(page, sops);
+    unlockPage(page);
+    site.count();
+    return error === ESLEEP
+      ? this.#sleep({ call: "semop", page, sops: keepSops(site.sops) })
+      : error;
+  }
+
+  #semopLocked(page: SemPage, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
+    if (sops.length === 1) {
+      const sop = sops[0];
+      const undo = sop[2] !== undefined && (sop[2] & SEM_UNDO) !== 0;
+      if (isShort(sop) && semopOne(site, this, page, sop[0], sop[1], undo)) return OK;
+    }
+    copyIn(sops, site.sops);
+    const error = semcheck(this, page, site.sops);
+    return error === OK ? semopLocked(site, this, page, site.sops) : error;
+  }
+
+  #sleep(asleep: Asleep): Errno {
+    this.asleep = asleep;
+    this.site.countSleep();
+    this.site.sleptOn.set(this, asleep.page);
+    return ESLEEP;
+  }
+
+  /** semctl(2): GETVAL and its kin. */
+  semget(semid: number, semnum: number, cmd: number): Errno {
+    return this.#onSet(semid, (page) => semGet(this, page, semnum, cmd));
+  }
+
+  /** semctl(2): IPC_STAT, into `semds`. */
+  semstat(semid: number): Errno {
+    return this.#onSet(semid, (page, key) => semStat(this, page, key, this.semds));
+  }
+
+  /** msgctl(2): IPC_STAT, into `msgds`. */
+  msgstat(msqid: number): Errno {
+    return this.#onQueue(msqid, (page, key) => msgStat(this, page, key, this.msgds));
+  }
+
+  #onSet(semid: number, call: OnPage<SemPage>): Errno {
+    return this.#guard(() => this.#callSet(semid, call));
+  }
+
+  #callSet(semid: number, call: OnPage<SemPage>): Errno {
+    const mapped = this.ready() ? this.site.sem(semid) : null;
+    if (mapped === null) return EGATE;
+    lockPage(this.site, mapped.page);
+    const error = this.#locked(mapped, call);
+    unlockPage(mapped.page);
+    return error;
+  }
+
+  #onQueue(msqid: number, call: OnPage<MsgPage>): Errno {
+    return this.#guard(() => this.#callQueue(msqid, call));
+  }
+
+  /**
+   * The stack may overflow between lock and unlock. Then there is no room for a call here either:
+   * two stores say so, and the kernel takes back what was begun, as if the thread had died.
+   */
+  #guard<T>(call: () => T): T {
+    const { site } = this;
+    try {
+      return call();
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      throw error;
+    }
+  }
+
+  #callQueue(msqid: number, call: OnPage<MsgPage>): Errno {
+    const mapped = this.ready() ? this.site.msg(msqid) : null;
+    if (mapped === null) return EGATE;
+    lockQueue(this.site, mapped.page);
+    const error = this.#locked(mapped, call);
+    unlockQueue(this.site, mapped.page);
+    return error;
+  }
+
+  #locked<P extends IpcPage>({ page, showsKey }: Mapped<P>, call: OnPage<P>): Errno {
+    this.site.count();
+    this.td_retval = 0;
+    return this.#may(page) ? call(page, showsKey ? page.hdr[P_KEY] : 0) : EGATE;
+  }
+
+  /** msgsnd(2) of the first `msgsz` bytes of `mtext`. */
+  msgsnd(msqid: number, mtype: number, mtext: Uint8Array, msgsz: number, msgflg: number): Errno {
+    const send: MsgSend = { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false };
+    const error = this.#onQueue(msqid, (page) => {
+      const denied = ipcperm(this, page, IPC_W);
+      return denied === OK ? msgsndLocked(this.site, this, page, send) : denied;
+    });
+    if (error !== ESLEEP) return error;
+    const { page } = this.site.msg(msqid)!;
+    return this.#sleep({ call: "msgsnd", page, ix: ipcidToIx(msqid), send });
+  }
+
+  /** msgrcv(2), into `message`. */
+  msgrcv(msqid: number, msgsz: number, msgtyp: number, msgflg: number): Errno {
+    const msg = { mtype: 0, mtext: this.site.text };
+    const want: MsgWant = { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg };
+    const error = this.#onQueue(msqid, (page) => {
+      const denied = ipcperm(this, page, IPC_R);
+      return denied === OK ? msgrcvLocked(this.site, this, page, want, WOKEN) : denied;
+    });
+    if (error === OK) this.#receive(want);
+    if (error !== ESLEEP) return error;
+    return this.#sleep({ call: "msgrcv", page: this.site.msg(msqid)!.page, want });
+  }
+
+  #receive({ msg }: MsgWant): void {
+    this.message = { mtype: msg!.mtype, mtext: this.site.text.slice(0, this.td_retval) };
+  }
+
+  /** Go on after a sleep; ESLEEP if it is not over. EGATE: in the kernel, see `asleep`. */
+  resume(): Errno {
+    return this.#guard(() => this.#resume());
+  }
+
+  #resume(): Errno {
+    const { site } = this;
+    const asleep = this.asleep!;
+    site.mend();
+    if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
+    site.enter(this.tid);
+    lock(site, asleep);
+    if (this.#ends()) {
+      unlock(site, asleep);
+      return ESLEEP; // until the kernel has taken back what the sleep left
+    }
+    const how = awaken(site, this.tid);
+    this.td_interrupted = how === INTERRUPTED;
+    this.td_timedout = how === TIMEDOUT;
+    const error = how === KILLED ? EDEAD : this.#goOn(asleep, how);
+    unlock(site, asleep);
+    if (error === ESLEEP || error === EGATE) return error;
+    this.asleep = null;
+    site.sleptOn.delete(this);
+    if (asleep.call !== "semop") site.drained();
+    if (asleep.call === "msgrcv" && error === OK) this.#receive(asleep.want);
+    return error;
+  }
+
+  /** Has the kernel begun to end the process, and not come to its sleep yet? */
+  #ends(): boolean {
+    const { state } = this.site.commons.sleepers;
+    return this.#words[this.#grantAt] < 0 && Atomics.load(state, this.tid) !== KILLED;
+  }
+
+  #goOn(asleep: Asleep, how: number): Errno {
+    const { site } = this;
+    const gone = asleep.page.hdr[P_ALIVE] === 0;
+    switch (asleep.call) {
+      case "semop":
+        if (gone) return semGone(this);
+        return semopWoken(site, this, asleep.page, asleep.sops, how);
+      case "msgsnd":
+        return gone ? EGATE : this.#sendOn(asleep);
+      case "msgrcv":
+        return gone ? msgrcvOver(this) : this.#receiveOn(asleep, how);
+    }
+  }
+
+  /** [MSG-42] [MSG-43] */
+  #sendOn({ page, send }: Asleep & { call: "msgsnd" }): Errno {
+    msgUnhold(this.site, this.tid, page);
+    if (this.td_interrupted) return interrupted(this, MSG_43);
+    return msgsndLocked(this.site, this, page, send);
+  }
+
+  #receiveOn({ page, want }: Asleep & { call: "msgrcv" }, how: number): Errno {
+    if (this.td_interrupted && !wasGranted(how)) return msgrcvOver(this);
+    this.td_interrupted = false;
+    const error = msgrcvLocked(this.site, this, page, want, how);
+    if (error !== OK && this.site.handoff) msgUnkeep(this.site, this.tid, page);
+    return error;
+  }
+
+  /** The kernel has taken over what `asleep` says. */
+  resumed(): void {
+    this.asleep = null;
+    this.site.sleptOn.delete(this);
+    this.site.drained();
+  }
+
+  /** A signal that is caught came: end the sleep unless somebody has. */
+  interrupt(): void {
+    this.#end(INTERRUPTED);
+  }
+
+  /** How long the sleep may last without being woken, in milliseconds. */
+  patience(): number {
+    const retries = this.asleep?.call === "msgsnd" && !this.site.boot.virtualClock;
+    return retries ? RETRY_MS : Number.POSITIVE_INFINITY;
+  }
+
+  /** That time has run out. */
+  expire(): void {
+    this.#end(TIMEDOUT);
+  }
+
+  #end(how: number): void {
+    this.#guard(() => this.#endSleep(how));
+  }
+
+  #endSleep(how: number): void {
+    const { site, tid, asleep } = this;
+    if (asleep === null) return;
+    site.mend();
+    site.enter(tid);
+    lock(site, asleep);
+    if (site.commons.sleepers.isAsleep(tid)) {
+      unlink(site, tid, asleep.page);
+      site.wake(tid, how);
+    }
+    unlock(site, asleep);
+  }
+}
+
+/** Are number and operation what C would have in an unsigned short and a short? */
+const isShort = (sop: Sembuf): boolean =>
+  (sop[0] & 0xffff) === sop[0] && (sop[1] << 16) >> 16 === sop[1];
+
+function copyIn(sops: readonly Sembuf[], out: Sembufs): void {
+  out.count = sops.length;
+  for (let i = 0; i < sops.length; i++) {
+    const sop = sops[i];
+    out.sem_num[i] = sop[0];
+    out.sem_op[i] = sop[1];
+    out.sem_flg[i] = sop[2] ?? 0;
+  }
+}
