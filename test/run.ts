@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CHROMIUM, NO_CHROMIUM } from "./support/chromium.ts";
 
 interface Count {
   readonly passed: number;
@@ -48,6 +49,7 @@ try {
   const counts = [types, lint, tests(report, ok)];
   const passed = counts.reduce((sum, count) => sum + count.passed, 0);
   const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+  if (CHROMIUM === undefined) process.stdout.write(`\n${NO_CHROMIUM}\n`);
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
   process.exitCode = failed === 0 ? 0 : 1;
 } finally {

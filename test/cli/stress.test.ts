@@ -111,6 +111,19 @@ describe("stress", () => {
     expect(repetitions[0].workloads[0].operations).toBeGreaterThan(0);
   });
 
+  test("Ctrl-C before anything was measured: says so, and leaves the old result", async () => {
+    writeFileSync(place.file("early.json"), "old");
+    const running = place.start("stress", "--jails", "500", "--json", "early.json");
+    await running.printed("in 500 jails");
+    running.interrupt();
+    const { status, err } = await running.ended;
+    expect({ status, err }).toEqual({
+      status: 130,
+      err: "interrupted before anything was measured; no file is written\n",
+    });
+    expect(readFileSync(place.file("early.json"), "utf8")).toBe("old");
+  });
+
   test("a result that cannot be written leaves the old one as it is", () => {
     writeFileSync(place.file("old.json"), "old");
     // Nothing this process writes may be longer than a block, as on a disk that is full.
@@ -175,6 +188,8 @@ describe("bad input is one line, and status 1 as stress-ng has it", () => {
     [["--fail", "p99(convoy.wait)>3"], /workload "convoy" is not in the mix/],
     [["--scenario", "nix.yaml"], /nix\.yaml: no such file/],
     [["--json", "no/such/x.json"], /--json no\/such\/x\.json: there is no directory no\/such/],
+    [["--json", "x", "--report", "./x"], /--json and --report are both x; name two files/],
+    [["--fail", "p99(wait)>5parsec"], /no figure "5parsec"; .*numbers may have ns us/],
     [["--report", "no/such/x.html"], /--report no\/such\/x\.html: there is no directory/],
     [["-o", "semmni=3"], /did you mean kern\.ipc\.semmni/],
   ])("jailyard stress %j", async (args, line) => {

@@ -123,9 +123,18 @@ describe("compare", () => {
 
   test("tells what is not the same, and what to beware of", () => {
     const a = runOf(1, { slices: 3 });
-    const b = { ...a, settings: { ...a.settings, jails: 9 }, partial: "interrupted" };
+    const b: RunFile = {
+      ...a,
+      settings: { ...a.settings, jails: 9, model: "flat" },
+      machine: { ...a.machine, model: "a faster one" },
+      partial: "interrupted",
+    };
     const { changed, cautions } = compare(a, b);
-    expect(changed).toEqual([{ name: "jails", before: "2", after: "9" }]);
+    expect(changed).toEqual([
+      { name: "jails", before: "2", after: "9" },
+      { name: "model", before: "jail-keyed", after: "flat" },
+      { name: "machine: model", before: String(a.machine.model), after: "a faster one" },
+    ]);
     expect(cautions.join("\n")).toMatch(/second run is partial/);
     expect(cautions.join("\n")).toMatch(/an interval needs 8 slices/);
   });

@@ -77,7 +77,7 @@ json: out.json`;
     ["seed: 1\n\nmodel: moon\n", 3, "model: it is one of jail-keyed, flat"],
     ["jails: {\n", 2, ""],
     ["jails: 2\njails: 3\n", 2, "Map keys must be unique"],
-    ["- 1\n", 1, "the scenario: must be object"],
+    ["- 1\n", 1, "it is no scenario: names and values are expected"],
   ])("%j: line %i", (text, line, what) => {
     expect(() => read(text)).toThrow(`${file}:${line}: ${what}`);
   });

@@ -8,7 +8,7 @@ import { completed } from "@jailyard/lab/stress/settings";
 import { stress } from "@jailyard/lab/stress/stress";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHROMIUM, launch, open } from "../support/chromium.ts";
+import { CHROMIUM, launch, NO_CHROMIUM, open } from "../support/chromium.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "jailyard-report-"));
 const file = join(folder, "report.html");
@@ -89,7 +89,9 @@ describe("the text", () => {
   });
 });
 
-if (CHROMIUM !== undefined) {
+if (CHROMIUM === undefined) {
+  process.stderr.write(`${NO_CHROMIUM}\n`);
+} else {
   describe("in a browser", () => {
     let browser: Browser;
     beforeAll(async () => {

@@ -1,6 +1,8 @@
 /** Mixes of stressors in real yards: what they measure, and that their checks can fail. */
 import type { Yard } from "@jailyard/host/yard";
+import { MODELS } from "@jailyard/kernel/model";
 import type { RunFile, WorkloadResult } from "@jailyard/lab/stress/runfile";
+import { sentencesOf } from "@jailyard/lab/stress/sentences";
 import { completed, type StressSettings } from "@jailyard/lab/stress/settings";
 import { stress } from "@jailyard/lab/stress/stress";
 import { WORKLOADS } from "@jailyard/lab/stress/workloads";
@@ -123,6 +125,25 @@ test("a neighbour that eats a limit has others refused, and the gauge full", asy
   const refused = result.repetitions[0].events.find(({ what }) => what === "refusal")!;
   expect(refused.text).toMatch(/^ENOSPC semget: .*kern\.ipc\.semm/);
   expect(["jail2", "jail3"]).toContain(refused.jail);
+});
+
+test.each(MODELS)(
+  "%s: the host's limits are seen in use, whoever the jails' keys are for",
+  async (model) => {
+    const result = await run({ workloads: { convoy: 1 }, model, jails: 3, seconds: 0.5 });
+    expect(result.verdict).toEqual({ status: 0, reasons: [] });
+    const sets = result.repetitions[0].gauges.find(({ name }) => name === "kern.ipc.semmni")!;
+    expect(sets.peak).toBe(3);
+  },
+);
+
+test("of a neighbour whose jails differ by design nobody is told that they do", async () => {
+  const result = await run({ workloads: { noisy: 1 }, wake: "handoff", seconds: 0.5 });
+  expect(resultOf(result, "noisy").unfairness).toBeGreaterThan(2);
+  const text = sentencesOf(result).join("\n");
+  expect(text).not.toMatch(/The jail that did most/);
+  expect(text).toMatch(/\(noisy; model jail-keyed, wake handoff\)/);
+  expect(text).toMatch(/noisy got ENOSPC \d+ times?, in [\d.]+ % of what it tried\./);
 });
 
 test("an interruption leaves a partial result, and nothing that runs", async () => {

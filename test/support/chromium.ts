@@ -1,13 +1,18 @@
 /** Debian's Chromium, where the machine has it: pages as a reader sees them. */
 import { existsSync } from "node:fs";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
-/** Its path; undefined: tests of pages can only look at the text. */
+/** Its path; undefined: tests of pages can only look at the text, and test/run.ts says so. */
 export const CHROMIUM: string | undefined = PLACES.find((path) => existsSync(path));
+export const NO_CHROMIUM =
+  "no Chromium: pages were not opened in a browser, so the tests of that did not run " +
+  "(`apt-get install chromium`, and again)";
 
-export const launch = (): Promise<Browser> =>
-  chromium.launch({ executablePath: CHROMIUM!, args: ["--no-sandbox"] });
+export async function launch(): Promise<Browser> {
+  const { chromium } = await import("playwright-core");
+  return chromium.launch({ executablePath: CHROMIUM!, args: ["--no-sandbox"] });
+}
 
 export interface Opened {
   readonly page: Page;

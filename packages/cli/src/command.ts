@@ -1,46 +1,34 @@
 /** What every command that boots a yard has: log level, name, signal, and where its tools run. */
 import { LOG_LEVELS, type LogLevel } from "@jailyard/host/log";
-import {
-  LOCKINGS,
-  type Locking,
-  PLACEMENTS,
-  type Placement,
-  WAKES,
-  type Wake,
-} from "@jailyard/host/yard";
 import type { Context } from "@jailyard/lab/scenario/inyard";
+import { MANNERS, type Manner, USUAL } from "@jailyard/lab/scenario/manner";
 import { type Command, Option } from "commander";
 import { interrupted } from "./interrupt.ts";
 import { YardServer } from "./yardserver.ts";
 
-export interface YardOptions {
+export interface YardOptions extends Partial<Manner> {
   readonly logLevel: LogLevel;
   readonly yard?: string;
-  readonly placement?: Placement;
-  readonly wake?: Wake;
-  readonly locks?: Locking;
 }
 
-export function addYardOptions(command: Command): Command {
-  return addNameOptions(command)
-    .addOption(
-      new Option("--placement <where>", "where calls that one page decides run: caller or kernel")
-        .choices(PLACEMENTS)
-        .default("direct"),
-    )
-    .addOption(
-      new Option(
-        "--wake <policy>",
-        "who goes on: all sleepers look again, or the waker serves them",
-      )
-        .choices(WAKES)
-        .default("herd"),
-    )
-    .addOption(
-      new Option("--locks <what>", "what a lock covers: an object, or as FreeBSD's global mutexes")
-        .choices(LOCKINGS)
-        .default("object"),
-    );
+export const addYardOptions = (command: Command): Command =>
+  addMannerOptions(addNameOptions(command), true);
+
+const ABOUT: Readonly<Record<keyof Manner, readonly [value: string, about: string]>> = {
+  placement: ["where", "where calls that one page decides run: caller or kernel"],
+  wake: ["policy", "who goes on: all sleepers look again, or the waker serves them"],
+  locks: ["what", "what a lock covers: an object, or as FreeBSD's global mutexes"],
+};
+
+/** `filled`: what is not given has its usual value; if not, it stays absent, as a file may have it. */
+export function addMannerOptions(command: Command, filled: boolean): Command {
+  for (const name of Object.keys(ABOUT) as (keyof Manner)[]) {
+    const [value, about] = ABOUT[name];
+    const text = filled ? about : `${about} (default: ${USUAL[name]})`;
+    const option = new Option(`--${name} <${value}>`, text).choices(MANNERS[name]);
+    command.addOption(filled ? option.default(USUAL[name]) : option);
+  }
+  return command;
 }
 
 /** Those of them that say nothing of what is measured. */

@@ -52,8 +52,10 @@ function printComparison({ changed, cautions, differences }: Comparison): void {
     print();
   }
   for (const { sentence } of differences.filter(isSure)) print(wrapped(`${sentence}.`));
-  if (differences.length > 0 && !differences.some(isSure)) {
-    print("  Nothing differs by more than chance.");
+  const known = differences.filter(({ interval }) => interval !== null);
+  if (known.length > 0 && !known.some(isSure)) print("  Nothing differs by more than chance.");
+  if (differences.length > 0 && known.length === 0) {
+    print("  The runs are too short to tell a difference from chance.");
   }
   for (const caution of cautions) print(dim(wrapped(`Note: ${caution}.`)));
 }

@@ -1,5 +1,6 @@
 /** `jailyard stress`: a mix of workloads in jails, measured, with thresholds that can fail it. */
 
+import { resolve } from "node:path";
 import { dealt } from "@jailyard/lab/stress/mix";
 import { checkNative, runNative } from "@jailyard/lab/stress/native";
 import type { RunFile } from "@jailyard/lab/stress/runfile";
@@ -72,6 +73,10 @@ async function refusing(options: StressOptions & YardOptions): Promise<number> {
     return await runStress(options);
   } catch (error) {
     const { name, message } = error as Error;
+    if (name === "Interrupted") {
+      printError("interrupted before anything was measured; no file is written");
+      return interruptStatus();
+    }
     if (name === "UsageError" || name === "SettingsError") throw new StressError(message);
     throw error;
   }
@@ -95,6 +100,8 @@ async function runStress(options: StressOptions & YardOptions): Promise<number> 
   };
   if (files.json !== null) checkWritable(files.json);
   if (files.report !== null) checkWritable(files.report, undefined, "--report");
+  if (files.json !== null && files.report !== null && resolve(files.json) === resolve(files.report))
+    throw new StressError(`--json and --report are both ${files.json}; name two files`);
   if (settings.native) checkNative(settings);
   const { reportHtml } = await import("@jailyard/lab/report/html");
   const run = await measured(options, settings);

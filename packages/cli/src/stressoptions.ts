@@ -1,16 +1,9 @@
 /** The options of `jailyard stress`, and what settings they amount to. */
 import { MODELS } from "@jailyard/kernel/model";
-import {
-  DEFAULTS,
-  LOCKS,
-  MAX,
-  PLACEMENTS,
-  SEED_MAX,
-  type StressSettings,
-  WAKES,
-} from "@jailyard/lab/stress/settings";
+import { DEFAULTS, MAX, SEED_MAX, type StressSettings } from "@jailyard/lab/stress/settings";
 import type { OptionValue } from "@jailyard/workload/stress/about";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { addMannerOptions } from "./command.ts";
 import { limitSettings, secondsUpTo, settingOption, whole } from "./usage.ts";
 
 /** As commander gives them; what is absent was not given. */
@@ -51,21 +44,8 @@ export function addStressOptions(command: Command): void {
     .option("--seed <n>", usual("seed of all that is drawn", DEFAULTS.seed), whole(0, SEED_MAX))
     .addOption(
       new Option("--model <model>", usual("virtualisation model", DEFAULTS.model)).choices(MODELS),
-    )
-    .addOption(
-      new Option("--placement <where>", "where calls run (default: the yard's own)").choices(
-        PLACEMENTS,
-      ),
-    )
-    .addOption(
-      new Option("--wake <policy>", "who is woken (default: the yard's own)").choices(WAKES),
-    )
-    .addOption(
-      new Option(
-        "--locks <kind>",
-        "a lock an object, or FreeBSD's (default: the yard's own)",
-      ).choices(LOCKS),
-    )
+    );
+  addMannerOptions(command, false)
     .option("--shared", "all jails work on the same objects (--model flat)")
     .option("--repeat <n>", usual("times, each with the next seed", 1), whole(1, MAX.repeat))
     .addOption(

@@ -31,12 +31,10 @@ import type { JailThread } from "./jailthread.ts";
 import { makeThreadsKillable } from "./killable.ts";
 import { Lifeline } from "./lifeline.ts";
 import { type Logger, type LogLevel, makeLog } from "./log.ts";
+import { PLACEMENTS, type Placement } from "./placement.ts";
 import { YardError } from "./yarderror.ts";
 
-export { LOCKINGS, type Locking, WAKES, type Wake, YardError };
-
-export const PLACEMENTS = ["central", "direct"] as const;
-export type Placement = (typeof PLACEMENTS)[number];
+export { LOCKINGS, type Locking, PLACEMENTS, type Placement, WAKES, type Wake, YardError };
 
 export interface YardConfig {
   readonly model?: ModelName;

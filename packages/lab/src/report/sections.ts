@@ -161,11 +161,7 @@ ${sortable(title, columns, shown)}${rest > 0 ? html`<p>and ${rest} more, in the 
 export function settings(run: RunFile): Section {
   const { fail, options, workloads: mix, limits: set, ...rest } = run.settings;
   const text = (value: unknown): string =>
-    value === null
-      ? "the yard's own"
-      : typeof value === "object"
-        ? JSON.stringify(value)
-        : String(value);
+    typeof value === "object" ? JSON.stringify(value) : String(value);
   const pairs: [string, string][] = [
     [
       "workloads",

@@ -4,12 +4,13 @@ import type { Jail } from "@jailyard/host/jail";
 import type { LogLevel } from "@jailyard/host/log";
 import { boot, type Yard, type YardConfig } from "@jailyard/host/yard";
 import type { Model } from "@jailyard/kernel/model";
+import type { Manner } from "./manner.ts";
 
 /** What a scenario needs of whoever runs it. */
 export interface Context {
   readonly log: LogLevel;
   /** Where calls run, who is woken, what a lock covers; the yard's own if absent. */
-  readonly manner?: Pick<YardConfig, "placement" | "wake" | "locks">;
+  readonly manner?: Partial<Manner>;
   /** Stop, clean up, and throw Interrupted. */
   readonly signal?: AbortSignal;
   /** A yard is up; null: it goes down. */

@@ -99,11 +99,12 @@ function sentenceOf(workload: string, figure: string, { ratio, before, interval 
 }
 
 function changedIn(before: RunFile, after: RunFile): Comparison["changed"] {
+  // A machine has a model, too: its settings have names of their own.
   const flat = (run: RunFile): Record<string, unknown> => ({
     ...run.settings,
     ...run.limits,
-    ...run.machine,
-    ...run.versions,
+    ...prefixed("machine", run.machine),
+    ...prefixed("version", run.versions),
   });
   const [a, b] = [flat(before), flat(after)];
   const text = (value: unknown): string =>
@@ -112,6 +113,9 @@ function changedIn(before: RunFile, after: RunFile): Comparison["changed"] {
     .filter((name) => text(a[name]) !== text(b[name]))
     .map((name) => ({ name, before: text(a[name]), after: text(b[name]) }));
 }
+
+const prefixed = (prefix: string, all: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(all).map(([name, value]) => [`${prefix}: ${name}`, value]));
 
 function cautionsOf(
   before: RunFile,

@@ -76,11 +76,10 @@ export async function execute(
 
 function yardConfig(settings: StressSettings): YardConfig {
   const { model, placement, wake, locks } = settings;
-  const chosen = Object.entries({ placement, wake, locks }).filter(([, value]) => value !== null);
   const limits = limitsFor(settings);
   const sizes = { slots: slotsFor(settings), maxproc: maxprocFor(settings) };
   const open = model === "flat" ? { sysvipc_allowed: true } : {};
-  return { model, limits, ...open, ...sizes, ...Object.fromEntries(chosen) };
+  return { model, limits, ...open, ...sizes, placement, wake, locks };
 }
 
 class Execution {

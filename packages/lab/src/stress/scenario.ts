@@ -7,7 +7,8 @@ import { MODELS } from "@jailyard/kernel/model";
 import type { OptionValue } from "@jailyard/workload/stress/about";
 import { Ajv, type ErrorObject } from "ajv";
 import { type Document, isNode, isPair, LineCounter, parseDocument } from "yaml";
-import { LOCKS, PLACEMENTS, SettingsError, type StressSettings, WAKES } from "./settings.ts";
+import { MANNERS } from "../scenario/manner.ts";
+import { SettingsError, type StressSettings } from "./settings.ts";
 
 const number = { type: "number" } as const;
 const flag = { type: "boolean" } as const;
@@ -40,9 +41,9 @@ const SCHEMA = {
     rate: number,
     seed: { type: "integer" },
     model: word(MODELS),
-    placement: word(PLACEMENTS),
-    wake: word(WAKES),
-    locks: word(LOCKS),
+    placement: word(MANNERS.placement),
+    wake: word(MANNERS.wake),
+    locks: word(MANNERS.locks),
     shared: flag,
     repeat: { type: "integer" },
     limits: { type: "object", additionalProperties: { type: "integer" } },
@@ -99,6 +100,9 @@ function textOf(file: string): string {
 function problemOf(errors: readonly ErrorObject[]): { path: string[]; what: string } {
   const error =
     errors.find(({ keyword }) => keyword !== "anyOf" && keyword !== "type") ?? errors[0];
+  if (error.instancePath === "" && error.keyword === "type") {
+    return { path: [], what: "it is no scenario: names and values are expected, as jails: 8" };
+  }
   const path = error.instancePath.split("/").slice(1);
   const at = path.join(".") || "the scenario";
   if (error.keyword === "additionalProperties") {

@@ -1,7 +1,11 @@
 /** What a run came to, in sentences: for the terminal, and for the top of the report. */
+
+import { type Manner, USUAL } from "../scenario/manner.ts";
 import { figureOf, histogramOf } from "./figures.ts";
 import { quantileMs } from "./histogram.ts";
 import type { Gauge, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
+import type { StressSettings } from "./settings.ts";
+import { WORKLOADS } from "./workloads.ts";
 
 /** `1,234` or `0.85`: three digits that count, more only before the point. */
 export function figureText(value: number): string {
@@ -43,7 +47,7 @@ export function sentencesOf(run: RunFile): string[] {
 }
 
 function headline({ settings, repetitions }: RunFile): string {
-  const { jails, procs, repeat, model } = settings;
+  const { jails, procs } = settings;
   const seconds = Math.max(...repetitions.flatMap((one) => one.workloads.map((w) => w.seconds)));
   const names = Object.keys(settings.workloads).join(", ");
   const throughput = figureOf(repetitions, { name: "throughput", workload: null });
@@ -52,11 +56,20 @@ function headline({ settings, repetitions }: RunFile): string {
     latency === null
       ? ""
       : `; half of them took up to ${timeText(quantileMs(latency, 50))}, 99 % up to ${timeText(quantileMs(latency, 99))}`;
-  const again = repeat > 1 ? `, ${repeat} times` : "";
+  const again = repetitions.length > 1 ? `, ${repetitions.length} times` : "";
   return (
     `${plural(jails, "jail")} with ${plural(procs, "process").replace("processs", "processes")} each ` +
-    `(${names}; model ${model}) did ${figureText(throughput)} operations a second ` +
+    `(${names}; ${mannerText(settings)}) did ${figureText(throughput)} operations a second ` +
     `for ${figureText(seconds)} s${again}${times}.`
+  );
+}
+
+/** The model, and what is not as usual. */
+function mannerText(settings: StressSettings): string {
+  const names = Object.keys(USUAL) as (keyof Manner)[];
+  const other = names.filter((name) => settings[name] !== USUAL[name]);
+  return [`model ${settings.model}`, ...other.map((name) => `${name} ${settings[name]}`)].join(
+    ", ",
   );
 }
 
@@ -82,13 +95,20 @@ function schedule({ settings, repetitions }: RunFile): string | null {
 
 function refusals({ repetitions }: RunFile): string[] {
   const all = new Map<string, number>();
-  for (const { name, errors } of repetitions.flatMap(({ workloads }) => workloads)) {
+  const tried = new Map<string, number>();
+  for (const { name, errors, operations } of repetitions.flatMap(({ workloads }) => workloads)) {
+    tried.set(name, (tried.get(name) ?? 0) + operations);
     for (const [code, n] of Object.entries(errors)) {
-      const key = `${name} got ${code}`;
+      const key = `${name} ${code}`;
       all.set(key, (all.get(key) ?? 0) + n);
+      tried.set(name, tried.get(name)! + n);
     }
   }
-  return [...all].map(([what, n]) => `${what} ${plural(n, "time")}.`);
+  return [...all].map(([key, n]) => {
+    const [name, code] = key.split(" ");
+    const share = `${figureText((100 * n) / tried.get(name)!)} %`;
+    return `${name} got ${code} ${plural(n, "time")}, in ${share} of what it tried.`;
+  });
 }
 
 function fullLimits(repetitions: readonly Repetition[]): string[] {
@@ -98,12 +118,16 @@ function fullLimits(repetitions: readonly Repetition[]): string[] {
   }
   return [...peaks.values()]
     .filter(({ peak, limit, fitted }) => !fitted && peak >= limit * NEARLY_FULL)
-    .map(({ name, peak, limit }) => `${name} was used up to ${peak} of ${limit}.`);
+    .map(
+      ({ name, peak, limit }) =>
+        `Up to ${peak} of the ${limit} of ${name} were seen in use; it is looked at once a slice.`,
+    );
 }
 
 function unfairness(repetitions: readonly Repetition[]): string[] {
   const worst = new Map<string, WorkloadResult>();
   for (const result of repetitions.flatMap(({ workloads }) => workloads)) {
+    if (WORKLOADS.get(result.name)?.jailsDiffer) continue;
     const most = worst.get(result.name)?.unfairness ?? UNFAIR;
     if ((result.unfairness ?? 0) > most) worst.set(result.name, result);
   }

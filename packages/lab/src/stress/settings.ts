@@ -5,6 +5,7 @@
 import type { LimitSettings } from "@jailyard/abi/limits";
 import { MODELS, type ModelName } from "@jailyard/kernel/model";
 import { type OptionValue, optionsOf } from "@jailyard/workload/stress/about";
+import { MANNERS, type Manner, USUAL } from "../scenario/manner.ts";
 import { parseThreshold } from "./threshold.ts";
 import { POSTGRES_NAME, WORKLOADS } from "./workloads.ts";
 
@@ -13,13 +14,10 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-export const PLACEMENTS = ["central", "direct"] as const;
-export const WAKES = ["herd", "handoff"] as const;
-export const LOCKS = ["object", "freebsd"] as const;
 export const MAX = { jails: 4000, procs: 500, seconds: 86_400, repeat: 100, rate: 1e7 } as const;
 export const SEED_MAX = 2 ** 31 - 1;
 
-export interface StressSettings {
+export interface StressSettings extends Manner {
   readonly jails: number;
   /** Processes in each jail, over all workloads. */
   readonly procs: number;
@@ -32,10 +30,6 @@ export interface StressSettings {
   readonly rate: number | null;
   readonly seed: number;
   readonly model: ModelName;
-  /** null: the yard's own. */
-  readonly placement: (typeof PLACEMENTS)[number] | null;
-  readonly wake: (typeof WAKES)[number] | null;
-  readonly locks: (typeof LOCKS)[number] | null;
   /** All jails work on the same objects. */
   readonly shared: boolean;
   readonly repeat: number;
@@ -56,9 +50,7 @@ export const DEFAULTS: StressSettings = {
   rate: null,
   seed: 1,
   model: "jail-keyed",
-  placement: null,
-  wake: null,
-  locks: null,
+  ...USUAL,
   shared: false,
   repeat: 1,
   limits: {},
@@ -102,15 +94,15 @@ function checkNumbers(all: StressSettings): void {
   }
 }
 
-function checkWords({ model, placement, wake, locks }: StressSettings): void {
-  oneOf("model", model, MODELS);
-  oneOf("placement", placement, PLACEMENTS);
-  oneOf("wake", wake, WAKES);
-  oneOf("locks", locks, LOCKS);
+function checkWords(all: StressSettings): void {
+  oneOf("model", all.model, MODELS);
+  for (const name of Object.keys(MANNERS) as (keyof Manner)[]) {
+    oneOf(name, all[name], MANNERS[name]);
+  }
 }
 
-function oneOf(name: string, value: string | null, choices: readonly string[]): void {
-  if (value === null || choices.includes(value)) return;
+function oneOf(name: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return;
   throw new SettingsError(`${name}: there is no ${value}; it is one of ${choices.join(", ")}`);
 }
 

@@ -107,7 +107,7 @@ class Parser {
   }
 
   #fail(at: number, what: string): never {
-    const known = `${TIMES.join(", ")} of ${OF.map((of) => `(${of})`).join(", ")}; ${PLAIN.join(", ")}`;
+    const known = `${TIMES.join(", ")} of ${OF.map((of) => `(${of})`).join(", ")}; ${PLAIN.join(", ")}; numbers may have ${Object.keys(UNITS).join(" ")}`;
     throw new ThresholdError(
       `fail: in '${this.#text}' at position ${at + 1}: ${what}; there are ${known}`,
     );

@@ -43,6 +43,8 @@ export interface About {
   readonly leastJails: number;
   /** Jails can work on the same objects, if they share a name space. */
   readonly shareable: boolean;
+  /** Jails do different things by design: what they did says nothing of how fairly they are served. */
+  readonly jailsDiffer?: true;
   /** Errors that belong to it, by name: they are counted, and fail nothing. */
   readonly expects: readonly string[];
   readonly options: Readonly<Record<string, OptionAbout>>;

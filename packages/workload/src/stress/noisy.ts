@@ -24,6 +24,7 @@ export default stressor<Gone>(
     leastProcs: 1,
     leastJails: 2,
     shareable: false,
+    jailsDiffer: true,
     expects: ["ENOSPC"],
     options: {
       noise: {
