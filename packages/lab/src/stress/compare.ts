@@ -138,7 +138,7 @@ function cautionsOf(
     );
   }
   if (differences.some(({ interval }) => interval === null)) {
-    cautions.push(`an interval needs ${PARTS_MIN} slices: let runs last longer`);
+    cautions.push(`an interval needs ${PARTS_MIN} slices or repetitions: let runs last longer`);
   }
   return cautions;
 }
