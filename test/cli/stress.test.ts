@@ -84,8 +84,12 @@ describe("stress", () => {
   test("status 8, and why, in one line each", async () => {
     const { status, out } = await place.run(
       ...["stress", "--workload", "sem", "--seconds", "0.3", "--fail", "operations > 0"],
+      ...["--fail", "p99(sem.wait) > 1ns"],
     );
     expect(status).toBe(8);
+    expect(out).toMatch(
+      /It failed: --fail p99\(sem\.wait\) > 1ns holds: p99\(wait\) is [\d.]+ [nµm]?s\./,
+    );
     expect(out).toMatch(/It failed: --fail operations > 0 holds: operations is \d/);
   });
 

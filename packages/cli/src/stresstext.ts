@@ -41,6 +41,9 @@ function progressText(
     return `${which}${count(there)} of ${count(total)} workloads are ready`;
   const left = Math.max(0, seconds - elapsed) + seconds * (repeat - repetition - 1);
   const rate = elapsed > 0 ? operations / elapsed : 0;
+  if (elapsed > seconds + 1) {
+    return `${which}${figureText(seconds)} s are over, the last ones end: ${count(operations)} operations`;
+  }
   // The first slice has to be over before anything is known.
   const done =
     operations === 0 ? "" : `${count(operations)} operations, ${figureText(rate)} a second, `;

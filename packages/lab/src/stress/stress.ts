@@ -6,6 +6,7 @@ import { figureOf } from "./figures.ts";
 import { limitsFor } from "./mix.ts";
 import type { NativeResult } from "./native.ts";
 import { FORMAT, FORMAT_VERSION, type Repetition, type RunFile, type Verdict } from "./runfile.ts";
+import { figureText, timeText } from "./sentences.ts";
 import type { StressSettings } from "./settings.ts";
 import { parseThreshold } from "./threshold.ts";
 import { WORKLOADS } from "./workloads.ts";
@@ -100,8 +101,8 @@ function verdictOf(
 function valueText(all: readonly Repetition[], figure: Parameters<typeof figureOf>[1]): string {
   const name = "of" in figure ? `${figure.name}(${figure.of})` : figure.name;
   const value = figureOf(all, figure);
-  const unit = "of" in figure && figure.name !== "count" ? " ms" : "";
-  return `${name} is ${Number(value.toPrecision(4))}${unit}`;
+  const isTime = "of" in figure && figure.name !== "count";
+  return `${name} is ${isTime ? timeText(value) : figureText(value)}`;
 }
 
 function problemsOf(repetitions: readonly Repetition[]): { status: number; text: string }[] {
