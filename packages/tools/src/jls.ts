@@ -2,18 +2,20 @@
  * jls(8): the jails below the caller's own. [TOOL-26] to [TOOL-32]
  *
  * A yard gives its jails no addresses, so that column is blank, and no sets of processors, so -v
- * shows the number that a first set would have. Ours is --json.
+ * shows the number that a first set would have. Ours are --json, and --effective: what the parameters
+ * come to.
  */
 import { JAIL_DYING, type JailInfo } from "@jailyard/abi/jail";
 import { JAIL_PARAMS, jailParamNamed, negatedParam } from "@jailyard/abi/jailparam";
 import type { Process } from "@jailyard/trap/process";
 import { argumentOf, getopt } from "./getopt.ts";
 import { allJails, jailNamed } from "./jails.ts";
+import { effectiveLines, effectiveOf } from "./jlseffective.ts";
 import { cut, left, most, right } from "./printf.ts";
 import { tool } from "./tool.ts";
 import { warnx } from "./warn.ts";
 
-const USAGE = "usage: jls [-acdhNnqsv] [-j jail] [--json] [param ...]";
+const USAGE = "usage: jls [-acdhNnqsv] [-j jail] [--json] [--effective] [param ...]";
 const INDENT = " ".repeat(8);
 
 interface Wanted {
@@ -22,6 +24,7 @@ interface Wanted {
   /** Names of parameters; null for the table of columns. */
   readonly params: readonly string[] | null;
   readonly json: boolean;
+  readonly effective: boolean;
 }
 
 export default tool("jls", async (p) => {
@@ -30,6 +33,13 @@ export default tool("jls", async (p) => {
   const jails = await jailsOf(p, wanted);
   if (wanted.letters.has("c")) return typeof jails === "string" ? 1 : 0;
   if (typeof jails === "string") return refuse(p, jails);
+  if (wanted.effective) {
+    const rows = await effectiveOf(p, jails);
+    for (const line of wanted.json ? [JSON.stringify({ jails: rows })] : effectiveLines(rows)) {
+      p.print(line);
+    }
+    return 0;
+  }
   const lines = linesOf(wanted, jails);
   if (typeof lines === "string") return refuse(p, lines);
   for (const line of lines) p.print(line);
@@ -52,9 +62,9 @@ function wantedOf(args: readonly string[]): Wanted | string {
   const byName = operands.length > 0 || ["h", "n", "s"].some((letter) => letters.has(letter));
   const names = all ? [...JAIL_PARAMS.keys()] : operands;
   const jail = argumentOf(parsed, "j") ?? null;
-  const json = letters.has("json");
+  const [json, effective] = [letters.has("json"), letters.has("effective")];
   if (letters.has("c") && jail === null) return USAGE;
-  return { letters, jail, params: byName ? names : null, json };
+  return { letters, jail, params: byName ? names : null, json, effective };
 }
 
 /** The jails that are asked for, or why there are none. [TOOL-27] */

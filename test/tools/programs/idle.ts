@@ -10,6 +10,7 @@ export default program("idle", async (p) => {
   if (holds.includes("undo")) await p.semop(semid, [[0, 1, SEM_UNDO]]);
   p.emit({ up: true });
   if (holds.includes("sem")) await p.semop(semid, [[1, -1]]);
+  if (holds.includes("zero")) await p.semop(semid, [[0, 0]]);
   if (holds.includes("msg")) await p.msgrcv(msqid, 10);
   if (holds.includes("stay")) await p.sleep(Number.POSITIVE_INFINITY);
 });
