@@ -161,6 +161,13 @@ describe.each(placements)("placement %s", (placement) => {
     await until(() => yard.threads.size <= 2);
   });
 
+  test("what a program leaves behind in its thread does not reach another jail", async () => {
+    const { process } = await victim("victim", "lingers");
+    expect(await process.exited).toMatchObject({ status: 0 });
+    await jail.end();
+    await until(() => yard.pool.threads.length === 1); // not kept for the next
+  });
+
   test("of what a process said before anybody listened the last thousand is kept", async () => {
     const process = await jail.spawn({
       module: new URL("./programs/victim.ts", import.meta.url),

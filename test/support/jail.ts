@@ -11,6 +11,7 @@ import {
 } from "@jailyard/abi/jail";
 import { sembufs, semidDs } from "@jailyard/abi/sem";
 import type { Jid, Key, Semid } from "@jailyard/abi/types";
+import { ipcnsCreate } from "@jailyard/kernel/ipcnscall";
 import { type JailOut, jailRemove } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, run } from "@jailyard/kernel/kernel";
@@ -58,10 +59,17 @@ export function take(k: Kernel, td: Thread, semid: Semid): Errno {
   return semop(k, td, semid, sops, 1);
 }
 
+export const removeSet = (k: Kernel, td: Thread, semid: Semid): Errno =>
+  semctl(k, td, semid, 0, 0, { val: 0, buf: null, array: null });
+
+/** A name space of semaphores below the one where `td` is, in which it is from now on. */
+export const createSpace = (k: Kernel, td: Thread, name: string): number =>
+  ok(td, ipcnsCreate(k, td, "sem", name));
+
 /** IPC_RMID by root of the host. */
 export function remove(k: Kernel, semid: Semid): void {
   const td = process(k);
-  ok(td, semctl(k, td, semid, 0, 0, { val: 0, buf: null, array: null }));
+  ok(td, removeSet(k, td, semid));
   exit(k, td);
 }
 

@@ -2,14 +2,13 @@
 import { type Errno, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailParams } from "@jailyard/abi/jail";
 import { reasonText } from "@jailyard/abi/reason";
-
+import type { Pid } from "@jailyard/abi/types";
 import { leftIn } from "@jailyard/kernel/invariants";
-
 import type { JailOut } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, makeKernel, run } from "@jailyard/kernel/kernel";
 import { type Prison, prisonFind } from "@jailyard/kernel/prison";
-import { exit1, newproc, type ProcSpec } from "@jailyard/kernel/proc";
+import { exit1, fork as fork2, newproc, type ProcSpec } from "@jailyard/kernel/proc";
 import type { Thread } from "@jailyard/kernel/thread";
 
 /** A kernel, and the results of calls that slept: by thread, in the order in which they ended. */
@@ -31,6 +30,9 @@ export function process(k: Kernel, spec: Partial<ProcSpec> = {}): Thread {
   if (td === null) throw new Error("no process can be made");
   return td;
 }
+
+/** A child, as fork(2) makes it. */
+export const fork = (k: Kernel, td: Thread): Thread => k.procs.get(ok(td, fork2(k, td)) as Pid)!;
 
 /** What a call that must succeed gave. */
 export function ok(td: Thread, error: Errno): number {

@@ -43,7 +43,7 @@ const SET = row(65536, {
 
 const shown = (f: Facility, columns: string, ...rows: ListRow[]): string[] => {
   const all = new Set([...columns] as ColumnOption[]);
-  return listLines(f, rows, { shown: all, jails: false, trueKeys: false });
+  return listLines(f, rows, { shown: all, jails: false, spaces: false, trueKeys: false });
 };
 
 describe("layout", () => {

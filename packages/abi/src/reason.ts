@@ -5,7 +5,7 @@
 declare const reason: unique symbol;
 export type Reason = number & { readonly [reason]: true };
 
-const FAMILIES = ["", "COM", "SEM", "SHM", "MSG", "JAIL", "TOOL", "PROC"] as const;
+const FAMILIES = ["", "COM", "SEM", "SHM", "MSG", "JAIL", "TOOL", "PROC", "HIST"] as const;
 const RULES = 1000;
 const FAMILY = FAMILIES.length * RULES;
 
@@ -56,6 +56,8 @@ export const JAIL = rule(5);
 export const TOOL = rule(6);
 /** Rules of processes that the reference leaves to the manual pages (fork, wait, kill). */
 export const PROC = rule(7);
+/** The open questions of the history, for what is ours and not FreeBSD's. */
+export const HIST = rule(8);
 
 /** `SEM-20, kern.ipc.semmns`; empty for NO_REASON. */
 export function reasonText(r: Reason): string {

@@ -36,6 +36,10 @@ export const SYS_ipcs = 1000;
 export const SYS_sysctlnames = 1004;
 export const SYS_getcred = 1001;
 export const SYS_setcred = 1002;
+/** Ours: name spaces as things of their own, under the models that have them. */
+export const SYS_ipcns_create = 1020;
+export const SYS_ipcns_enter = 1021;
+export const SYS_ipcns_list = 1022;
 /** Ours, for the thread itself and not for programs: start a process in its jail. */
 export const SYS_spawn = 1003;
 /** Ours, for libc: a msgsnd that slept on a mapped page goes on in the kernel. */

@@ -31,7 +31,7 @@ export function addYardOptions(command: Command): Command {
     .addOption(
       new Option("--placement <where>", "where calls that one page decides run: caller or kernel")
         .choices(PLACEMENTS)
-        .default("direct"),
+        .default("central"),
     )
     .addOption(
       new Option(

@@ -2,8 +2,11 @@
 
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { MODELS, type ModelName } from "@jailyard/kernel/model";
-import { jailNames, PRIVATE } from "@jailyard/lab/scenario/inyard";
+import { LATE_LOADS, type LateLoad } from "@jailyard/kernel/lateload";
+import { MODELS, type Model, type ModelName } from "@jailyard/kernel/model";
+import { modelNamed } from "@jailyard/kernel/models";
+import { LIMIT_SCOPES, type LimitScope } from "@jailyard/kernel/usage";
+import { jailNames, OWN_PATH, PRIVATE } from "@jailyard/lab/scenario/inyard";
 import {
   type Output,
   type ProgramEnd,
@@ -25,6 +28,8 @@ interface RunOptions extends YardOptions {
   readonly jails: readonly string[];
   readonly procs: number;
   readonly model: ModelName;
+  readonly lateLoad: LateLoad;
+  readonly limits: LimitScope;
   readonly param?: readonly string[];
   readonly set?: readonly string[];
   readonly json?: string;
@@ -46,6 +51,7 @@ Examples:
   $ jailyard run ./hello.ts --jails 4 --procs 8
   $ jailyard run ./hello.ts --jails web,db -o kern.ipc.semmni=4
   $ jailyard run ./hello.ts --model flat -o security.jail.sysvipc_allowed=0
+  $ jailyard run ./hello.ts --model disjoint --jails 8 --limits namespace
   $ jailyard run postgres --jails 8`;
 
 /** A number of jails, or their names. */
@@ -69,6 +75,16 @@ export function addRun(program: Command, run: (status: number) => void): Command
     .option("--procs <n>", "processes in each jail", whole(1, PROCS_MAX), 1)
     .addOption(
       new Option("--model <model>", "virtualisation model").choices(MODELS).default(MODELS[0]),
+    )
+    .addOption(
+      new Option("--late-load <policy>", "what jails get that were there before a module")
+        .choices(LATE_LOADS)
+        .default(LATE_LOADS[0]),
+    )
+    .addOption(
+      new Option("--limits <whose>", "whose use counts against a limit")
+        .choices(LIMIT_SCOPES)
+        .default(LIMIT_SCOPES[0]),
     )
     .addOption(
       new Option(
@@ -111,8 +127,8 @@ async function runFile(
   options: RunOptions,
 ): Promise<number> {
   if (options.json !== undefined) checkWritable(options.json);
-  const { jails, procs, model } = options;
-  const yard = { model, ...yardSettings(options.set) };
+  const { jails, procs, model, lateLoad, limits: limitScope } = options;
+  const yard = { model, lateLoad, limitScope, ...yardSettings(options.set) };
   const all = { module, args, jails, procs, params: paramsOf(options), yard };
   const records: object[] = [];
   const output: Output = {
@@ -129,13 +145,19 @@ async function runFile(
   return result.ends.every(({ status }) => status === 0) ? 0 : 1;
 }
 
-/** Name spaces of its own for each jail, where the model has such a thing, unless told otherwise. */
+/** Name spaces of its own for each jail, as the model has them, unless told otherwise. */
 function paramsOf({ model, param = [] }: RunOptions): Record<string, string> {
   const given = param.map((text) => {
     const at = text.indexOf("=");
     return [text.slice(0, at), text.slice(at + 1)] as const;
   });
-  return { ...(model === "flat" ? {} : PRIVATE), ...Object.fromEntries(given) };
+  return { ...privateParams(modelNamed(model)), ...Object.fromEntries(given) };
+}
+
+/** By parameters, by a path whose broker is its own, or by nothing at all. */
+function privateParams({ jailsys, name }: Model): Record<string, string> {
+  if (jailsys !== null) return PRIVATE;
+  return name === "broker" ? OWN_PATH : {};
 }
 
 /** A stack without our frames and Node's. */

@@ -54,6 +54,8 @@ const CHANGES_VIEWS: ReadonlySet<number> = new Set([
   sys.SYS_kldunload,
   sys.SYS_sysctl,
   sys.SYS_setcred,
+  sys.SYS_ipcns_create,
+  sys.SYS_ipcns_enter,
   sys.SYS_exit,
 ]);
 
@@ -93,6 +95,8 @@ export class Bindings {
    */
   readonly #unstarted = new Map<Thread, number>();
   readonly counts = new Map<Prison, JailCounts>();
+  /** Views have changed since the last review. */
+  #stale = false;
 
   constructor(k: Kernel, direct: boolean, report: (event: EndedEvent) => void) {
     this.#k = k;
@@ -106,6 +110,9 @@ export class Bindings {
       dying: (td) => this.#dying(td),
       still: (td) => this.#still(td),
       inside: (td) => msgElsewhere(k, td),
+      revoke: () => {
+        this.#stale = true;
+      },
       retired: (page) => this.#mappings?.retired(page) ?? false,
     };
     k.stuck = (owner) => this.#repairIfDead(owner);
@@ -136,8 +143,8 @@ export class Bindings {
       if (thread === ix) psignal(this.#k, child, SIGKILL);
     }
     this.#threads[ix] = undefined;
+    run(this.#k); // ends who slept in the kernel, which looks at what the thread had
     this.#mappings?.detach(attached.thread);
-    run(this.#k);
   }
 
   /** A thread that has ended: what it left half done, the locks it held, the wake-ups it owed. */
@@ -186,9 +193,15 @@ export class Bindings {
 
   /** After anything that is not one process's own affair: what threads have must still be theirs. */
   review(): void {
+    this.#stale = false;
     if (this.#mappings === null) return;
     const bindings = this.#byTid.filter((binding) => binding !== undefined);
     this.#mappings.review(bindings);
+  }
+
+  /** A review if the kernel asked for one since the last. */
+  settle(): void {
+    if (this.#stale) this.review();
   }
 
   /** A forked child whose thread cannot be started. */
@@ -229,6 +242,7 @@ export class Bindings {
       return this.#answer(binding, EMAPPED);
     }
     const error = syscall(this.#k, tf, sysno);
+    if (CHANGES_VIEWS.has(sysno)) this.#stale = true;
     if (error === ESLEEP) {
       counts.sleeps++;
       // A signal that came between the program's last look and this call would be seen too late.
@@ -237,10 +251,11 @@ export class Bindings {
     } else if (binding.calling) {
       // else the call ended the process, and is answered
       if (sysno === sys.SYS_fork && error === OK) this.#forked(attached, binding, childSlot);
+      this.settle(); // once it has its answer it may call on pages
       this.#answer(binding, sysno === sys.SYS_exit ? EDEAD : error);
     }
     run(this.#k);
-    if (CHANGES_VIEWS.has(sysno)) this.review();
+    this.settle();
   }
 
   #answer(binding: Binding, error: Errno): void {
@@ -311,6 +326,7 @@ export class Bindings {
   #complete(td: Thread, error: Errno): void {
     const binding = this.#byTid[td.tid];
     if (binding === undefined) return;
+    this.settle();
     this.#answer(binding, sysret(this.#k, binding.tf, error));
   }
 

@@ -4,7 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Pid } from "@jailyard/abi/types";
 import type { CommonsShape } from "@jailyard/kernel/commons";
 import type { KernelConfig } from "@jailyard/kernel/kernel";
-import type { SiteBoot } from "@jailyard/kernel/mapped";
+import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { GateBoot } from "@jailyard/trap/user";
 import type { Inheritance } from "@jailyard/trap/userprocess";
 
@@ -96,6 +96,8 @@ export type JailEvent =
   /** A process from outside has its pid, and its program is about to run. */
   | { readonly type: "started"; readonly pid: Pid }
   | { readonly type: "refused"; readonly text: string }
+  /** Its programs are gone, but not all that they began: the thread is to be ended. */
+  | { readonly type: "lingers" }
   /** The stack of this process is gone; nothing more comes from it. */
   | { readonly type: "unwound"; readonly root: Pid }
   /** Nor from any of its descendants in this thread. */

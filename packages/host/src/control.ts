@@ -136,7 +136,8 @@ export class Control {
     const out = { errmsg: "", jid: 0 as Jid };
     const error = jailSet(this.#k, null, params, create ? JAIL_CREATE : JAIL_UPDATE, out);
     run(this.#k);
-    if (!create) this.#bindings.review();
+    if (create) this.#bindings.settle();
+    else this.#bindings.review();
     return { error, errmsg: out.errmsg, jid: out.jid };
   }
 

@@ -3,14 +3,8 @@ import { SYS_msgsnd_resume } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { type Frame, MSG_TEXT_BYTE, PTR_DATA } from "@jailyard/abi/wire";
 import type { Commons } from "@jailyard/kernel/commons";
-import {
-  type Head,
-  type Identity,
-  MappedProcess,
-  MappedSite,
-  type Mapping,
-  type SiteBoot,
-} from "@jailyard/kernel/mapped";
+import { type Identity, MappedProcess } from "@jailyard/kernel/mapped";
+import { type Head, MappedSite, type Mapping, type SiteBoot } from "@jailyard/kernel/mappedsite";
 import { UndoVector } from "@jailyard/kernel/semundo";
 import { Carver } from "@jailyard/memory/page";
 import { homeOf, OWN } from "@jailyard/memory/sleepers";

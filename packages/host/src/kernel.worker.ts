@@ -48,6 +48,7 @@ function clock(): void {
   takeWoken(k);
   if (k.drainers.size > 0) for (const drainer of k.drainers) unsleep(k, drainer);
   if (k.runq.length > 0) run(k);
+  system.bindings.settle(); // a kldunload that slept may be over
 }
 
 function untilDeadline(): number {

@@ -16,7 +16,7 @@ import { type IpcPage, P_ALIVE } from "@jailyard/kernel/ipcpage";
 import { ipcperm } from "@jailyard/kernel/ipcperm";
 import type { IpcObject, IpcTable } from "@jailyard/kernel/ipctable";
 import { KERNEL_OWNER, type Kernel } from "@jailyard/kernel/kernel";
-import type { Mapping } from "@jailyard/kernel/mapped";
+import type { Mapping } from "@jailyard/kernel/mappedsite";
 import type { Root } from "@jailyard/kernel/model";
 import { poolIsShared } from "@jailyard/kernel/msgpool";
 import type { SemPage } from "@jailyard/kernel/sempage";

@@ -12,10 +12,13 @@ import { limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
 import type { Commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeCommons } from "@jailyard/kernel/kernel";
-import type { SiteBoot } from "@jailyard/kernel/mapped";
+import type { LateLoad } from "@jailyard/kernel/lateload";
+import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { ModelName } from "@jailyard/kernel/model";
+import { policyProblem } from "@jailyard/kernel/models";
 import { UndoVector } from "@jailyard/kernel/semundo";
 import { LOCKINGS, type Locking, WAKES, type Wake } from "@jailyard/kernel/site";
+import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
@@ -31,18 +34,22 @@ import { YardError } from "./yarderror.ts";
 
 export { LOCKINGS, type Locking, WAKES, type Wake, YardError };
 
-export const PLACEMENTS = ["direct", "central"] as const;
+export const PLACEMENTS = ["central", "direct"] as const;
 export type Placement = (typeof PLACEMENTS)[number];
 
 export interface YardConfig {
   readonly model?: ModelName;
+  /** What jails get that were there before a module. */
+  readonly lateLoad?: LateLoad;
+  /** Whose use counts against a limit. */
+  readonly limitScope?: LimitScope;
   /** By sysctl name. */
   readonly limits?: LimitSettings;
   readonly modules?: readonly Facility[];
   readonly racct?: boolean;
   readonly sysvipc_allowed?: boolean;
   readonly maxproc?: number;
-  /** Where semop, msgsnd, msgrcv and reads run; `direct`, in the caller's thread, if absent. */
+  /** Where semop, msgsnd, msgrcv and reads run: in the kernel's thread if absent. */
   readonly placement?: Placement;
   /** Who goes on when an object changes: all its sleepers look (`herd`, FreeBSD's), or `handoff`. */
   readonly wake?: Wake;
@@ -66,9 +73,9 @@ const HOST = 0 as Jid;
 
 /** Start a yard. @throws YardError for settings that cannot be satisfied */
 export async function boot(config: YardConfig = {}): Promise<Yard> {
-  const problem = limitsProblem(config.limits ?? {});
+  const problem = limitsProblem(config.limits ?? {}) ?? policyProblem(config);
   if (problem !== null) throw new YardError(problem);
-  const yard = new Yard(config);
+  const yard = yardOf(config);
   try {
     await yard.ready();
   } catch (error) {
@@ -76,6 +83,15 @@ export async function boot(config: YardConfig = {}): Promise<Yard> {
     throw error;
   }
   return yard;
+}
+
+/** @throws YardError if there is no memory for what its threads share */
+function yardOf(config: YardConfig): Yard {
+  try {
+    return new Yard(config);
+  } catch (error) {
+    throw new YardError(`the kernel does not start: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 export class Yard {
@@ -362,11 +378,13 @@ const heapOf = (
   mib === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: mib } };
 
 function kernelConfig(config: YardConfig): KernelConfig {
-  const { model, limits, modules, racct, sysvipc_allowed, maxproc, wake, locks } = config;
-  return { model, limits, modules, racct, sysvipc_allowed, maxproc, wake, locks } as KernelConfig;
+  const { model, lateLoad, limitScope, wake, locks } = config;
+  const { limits, modules, racct, sysvipc_allowed, maxproc } = config;
+  const policy = { model, lateLoad, limitScope, wake, locks };
+  return { ...policy, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
 }
 
-const isDirect = ({ placement = "direct" }: YardConfig): boolean => placement === "direct";
+const isDirect = ({ placement = "central" }: YardConfig): boolean => placement === "direct";
 
 function siteOf({ limits = {}, wake, locks, racct, virtualClock }: YardConfig): SiteBoot {
   const { semume, semopm } = semInfo(limits);

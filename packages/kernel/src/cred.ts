@@ -1,4 +1,6 @@
 /** Credentials: struct ucred. Immutable; a change makes a new one. Objects keep their creator's. */
+import type { Facility } from "@jailyard/abi/types";
+import type { IpcNamespace } from "./ipcns.ts";
 import type { Prison } from "./prison.ts";
 import type { Subject } from "./site.ts";
 
@@ -10,6 +12,8 @@ export interface Ucred extends Subject {
   readonly cr_gid: number;
   readonly cr_groups: readonly number[];
   readonly cr_prison: Prison;
+  /** Name spaces that the process or one before it chose by call; null: that of its prison. */
+  readonly cr_ipcns: Readonly<Record<Facility, IpcNamespace | null>>;
 }
 
 export function groupmember(gid: number, cred: Subject): boolean {

@@ -7,7 +7,7 @@
  * posts.
  */
 import { EFAULT, EINVAL, ENOENT, ENOSYS, EPERM, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
-import { IPC_SET, IPC_STAT, ipcidToIx } from "@jailyard/abi/ipc";
+import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
 import type { JailParams } from "@jailyard/abi/jail";
 import { type Msgbuf, type MsqidDs, msqidDs } from "@jailyard/abi/msg";
 import { COM, PROC, TOOL } from "@jailyard/abi/reason";
@@ -41,6 +41,9 @@ import {
   RET0,
   RET1,
 } from "@jailyard/abi/wire";
+import { unjailed } from "./cred.ts";
+import { msgSleptOn } from "./elsewhere.ts";
+import { ipcnsCreate, ipcnsEnter, ipcnsList } from "./ipcnscall.ts";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
@@ -197,12 +200,14 @@ const msgsndCall: Call = (k, tf, td, a) => {
 
 /** A msgsnd that slept on a mapped page whose queue is gone goes on here. [MSG-44] */
 const msgsndResumeCall: Call = (k, tf, td, a) => {
+  const ix = msgSleptOn(k, td);
+  if (ix === null) return deny(td, EINVAL, COM_30);
   const mtype = long(tf.frame.f64[0]);
   td.td_interrupted = a[4] === 1;
   td.td_timedout = a[4] === 2;
   const mtext = new Uint8Array(tf.msg.mtext);
   const send = { mtype, mtext, msgsz: sizeOf(long(a[2])), msgflg: a[3] | 0, kept: true };
-  const error = msgsndWoken(k, td, ipcidToIx(a[0]), send);
+  const error = msgsndWoken(k, td, ix, send);
   td.td_timedout = false;
   return error;
 };
@@ -289,9 +294,14 @@ const jailGetCall = withArgument<JailParams>((k, tf, td, params, a) =>
 const ipcsCall: Call = (k, tf, td, a) => {
   const f = FACILITIES[a[0]];
   if (f === undefined) return deny(td, EINVAL, TOOL_43);
-  tf.bulk = listing(k, td, f);
+  if (a[1] !== 0 && !unjailed(td.p_ucred)) return deny(td, EPERM, TOOL_43);
+  tf.bulk = listing(k, td, f, a[1] !== 0);
   return OK;
 };
+
+/** A name in the data area, `a[0]` bytes, and the facility by number. */
+const ipcnsCall = (call: typeof ipcnsCreate): Call =>
+  withArgument<string>((k, _tf, td, name, a) => call(k, td, FACILITIES[a[1]], String(name)));
 
 function result(call: (k: Kernel, tf: Trapframe) => unknown): Call {
   return (k, tf) => {
@@ -401,6 +411,9 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
     { call: withArgument<string>((k, _tf, td, file) => kldunload(k, td, String(file))) },
   ],
   [sys.SYS_kldstat, { call: result((k) => kldstat(k)) }],
+  [sys.SYS_ipcns_create, { call: ipcnsCall(ipcnsCreate) }],
+  [sys.SYS_ipcns_enter, { call: ipcnsCall(ipcnsEnter) }],
+  [sys.SYS_ipcns_list, { call: result((k, { td }) => ipcnsList(k, td)) }],
   [sys.SYS_sysctlnames, { call: result((k) => sysctlNames(k)) }],
   [sys.SYS_sysctlabout, { call: sysctlAboutCall }],
   [sys.SYS_kinfo_procs, { call: result((k, { td }) => kinfoProcs(k, td)) }],

@@ -4,6 +4,7 @@
  */
 
 import { SEM_UNDO, sembufs } from "@jailyard/abi/sem";
+import type { Ix } from "@jailyard/abi/types";
 import { AWAKE, GRANTED, INTERRUPTED, KERNEL, KILLED, TIMEDOUT } from "@jailyard/memory/sleepers";
 import { SHOWN_SOPS, SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
 import { type IpcPage, P_ALIVE, T_STAMP } from "./ipcpage.ts";
@@ -39,6 +40,17 @@ function sleptOn(k: Kernel, tid: number): IpcObject<IpcPage> | null {
   const object = (table?.slots[rows.ix[tid]] ?? null) as IpcObject<IpcPage> | null;
   if (object === null || object.page.times[T_STAMP] !== rows.stamp[tid]) return null;
   return object;
+}
+
+/** Slot of the queue, now gone, in which the process slept as a sender; null if it did not. */
+export function msgSleptOn(k: Kernel, { tid }: Thread): Ix | null {
+  const { rows, sleepers } = k.commons;
+  const sent = rows.facility[tid] === SLEEPS_MSG && rows.sends[tid] === 1;
+  if (!sent || sleepers.home[tid] === KERNEL || sleepers.state[tid] !== AWAKE) return null;
+  const ix = rows.ix[tid];
+  const queue = k.msg.table.slots[ix];
+  const gone = queue === null || queue?.page.hdr[P_ALIVE] === 0;
+  return gone || queue?.page.times[T_STAMP] !== rows.stamp[tid] ? (ix as Ix) : null;
 }
 
 /** A signal that is caught: the sleep is over, if there is one. */

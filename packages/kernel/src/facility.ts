@@ -1,5 +1,7 @@
 /** What the kernel asks of each of the three facilities alike. */
 import type { Facility } from "@jailyard/abi/types";
+import type { IpcPage } from "./ipcpage.ts";
+import type { IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
 import { msgSleeps } from "./msg.ts";
 import { msgBusy, msgCleanup, msgInit } from "./msgq.ts";
@@ -17,6 +19,9 @@ export interface Module {
   id: number;
 }
 
+/** Is this an object that has to go? */
+export type Doomed = (object: IpcObject<IpcPage>) => boolean;
+
 interface FacilityCalls {
   /** Empty tables. */
   init(k: Kernel): void;
@@ -24,8 +29,8 @@ interface FacilityCalls {
   busy(k: Kernel): boolean;
   /** Does this process sleep in one of the calls? */
   inside(td: Thread): boolean;
-  /** Remove what the prison owns, in index order, without permission checks. [JAIL-18] */
-  cleanup(k: Kernel, pr: Prison): void;
+  /** Remove what is doomed, in index order, without permission checks. [JAIL-18] */
+  cleanup(k: Kernel, doomed: Doomed): void;
 }
 
 const CALLS: Readonly<Record<Facility, FacilityCalls>> = {
@@ -37,4 +42,19 @@ const CALLS: Readonly<Record<Facility, FacilityCalls>> = {
 export const initFacility = (k: Kernel, f: Facility): void => CALLS[f].init(k);
 export const facilityBusy = (k: Kernel, f: Facility): boolean => CALLS[f].busy(k);
 export const facilityInside = (f: Facility, td: Thread): boolean => CALLS[f].inside(td);
-export const cleanup = (k: Kernel, f: Facility, pr: Prison): void => CALLS[f].cleanup(k, pr);
+
+export function tableOf(k: Kernel, f: Facility): IpcTable<IpcPage> {
+  const table = f === "sem" ? k.sem : f === "shm" ? k.shm.table : k.msg.table;
+  return table as unknown as IpcTable<IpcPage>;
+}
+
+/** The objects of a facility that is present, by index; removed segments that are attached too. */
+export const objectsOf = (k: Kernel, f: Facility): IpcObject<IpcPage>[] =>
+  tableOf(k, f).slots.filter((object) => object !== null);
+
+/** Remove what the prison owns. [JAIL-18] */
+export const cleanup = (k: Kernel, f: Facility, pr: Prison): void =>
+  CALLS[f].cleanup(k, ({ cred }) => cred.cr_prison === pr);
+/** Remove what is in a key space. */
+export const cleanupSpace = (k: Kernel, f: Facility, space: number): void =>
+  CALLS[f].cleanup(k, (object) => object.space === space);

@@ -5,7 +5,7 @@
  */
 import { MSG_LOCKED } from "@jailyard/abi/msg";
 import { PAGE_SIZE } from "@jailyard/abi/shm";
-import { FACILITIES } from "@jailyard/abi/types";
+import { FACILITIES, type Facility } from "@jailyard/abi/types";
 import { SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
 import { sleepsElsewhere } from "./elsewhere.ts";
 import { type IpcPage, P_IX, P_KEY, P_MODE, P_SLEEP_HEAD, P_SLEEPERS } from "./ipcpage.ts";
@@ -48,6 +48,8 @@ export function brokenInvariants(k: Kernel): string[] {
   return c.broken;
 }
 
+const present = (k: Kernel): Facility[] => FACILITIES.filter((f) => k.modules[f].loaded);
+
 /** What a kernel still has: processes, jails, objects, charges. All empty is `{}`. */
 export function leftIn(k: Kernel): Record<string, number> {
   const counts = {
@@ -59,6 +61,8 @@ export function leftIn(k: Kernel): Record<string, number> {
     undo: structuresInUse(k.commons),
     timeouts: k.timeouts.size,
     pages: k.pages.lentBytes,
+    ipcns: k.model.spaces === null ? 0 : k.ipcns.size - present(k).length, // one of each is the host's
+    usage: k.usage === null ? 0 : present(k).reduce((all, f) => all + k.usage![f].size, 0),
     charges: k.racct === null || k.racct.empty ? 0 : 1,
   };
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));

@@ -19,6 +19,7 @@ import { JAIL } from "@jailyard/abi/reason";
 import { SIGKILL } from "@jailyard/abi/signal";
 import { FACILITIES, type Jid } from "@jailyard/abi/types";
 import { privileged } from "./cred.ts";
+import { credDrop, OWN_IPCNS } from "./ipcns.ts";
 import { jailParamExists } from "./jailparam.ts";
 import type { Kernel } from "./kernel.ts";
 import {
@@ -226,13 +227,15 @@ export function jailAttach(k: Kernel, td: Thread, jid: number): Errno {
   return OK;
 }
 
-/** Move the process; the prison that it leaves may die by that. */
+/** Move the process to the jail and its name spaces; what it leaves may die by that. */
 export function enterPrison(k: Kernel, td: Thread, pr: Prison): void {
   const old = td.p_ucred;
   prisonHold(pr);
   prisonUse(pr);
-  td.p_ucred = { ...old, cr_prison: pr };
+  td.p_ucred = { ...old, cr_prison: pr, cr_ipcns: OWN_IPCNS };
   k.racct?.credChanged(td, old);
+  k.hooks.revoke(old.cr_prison);
+  credDrop(k, old);
   prisonUnuse(k, old.cr_prison);
   prisonFree(k, old.cr_prison);
 }

@@ -320,7 +320,7 @@ function carryOut(k: Kernel, call: JailCall): Errno {
   if (request.hostname !== undefined) pr.pr_hostname = request.hostname;
   if (request.persist === true) prisonPersist(k, pr, true);
   if (request.childmax !== undefined) setChildmax(pr, request.childmax);
-  setAllow(pr, request);
+  setAllow(k, pr, request);
   for (const f of FACILITIES) setJailsys(k, pr, request, f);
   if (td !== null && (flags & JAIL_ATTACH) !== 0) enterPrison(k, td, pr);
   out.jid = pr.pr_id;
@@ -343,6 +343,10 @@ function create(k: Kernel, { parent, jid: asked, namelc, me, request }: JailCall
   pr.pr_path = root + (request.path ?? "/");
   if (pr.pr_path.length > 1) pr.pr_path = pr.pr_path.replace(/\/+$/, "") || "/";
   linkPrison(k, pr);
+  for (const f of FACILITIES) {
+    if (k.modules[f].loaded) k.model.created(k, f, pr);
+    else pr.pr_noipc[f] = true;
+  }
   return pr;
 }
 
@@ -372,10 +376,10 @@ function setChildmax(pr: Prison, childmax: number): void {
 }
 
 /** The allow bits; what is taken from a jail is taken from all below it. [JAIL-23] [JAIL-25] */
-function setAllow(pr: Prison, { sysvipc, suser }: JailRequest): void {
+function setAllow(k: Kernel, pr: Prison, { sysvipc, suser }: JailRequest): void {
+  if (sysvipc === undefined && suser === undefined) return;
   if (sysvipc === true) pr.pr_allow_sysvipc = true;
   if (suser === true) pr.pr_allow_suser = true;
-  if (sysvipc !== false && suser !== false) return;
   const clear = (one: Prison): true => {
     if (sysvipc === false) one.pr_allow_sysvipc = false;
     if (suser === false) one.pr_allow_suser = false;
@@ -383,14 +387,21 @@ function setAllow(pr: Prison, { sysvipc, suser }: JailRequest): void {
   };
   clear(pr);
   descend(pr, clear);
+  k.hooks.revoke(pr);
 }
 
 /** What the parameter asks, else what allow.sysvipc in the same call does. [JAIL-14] */
 function setJailsys(k: Kernel, pr: Prison, { jailsys, sysvipc }: JailRequest, f: Facility): void {
-  if (k.model.jailsys === null || !k.modules[f].loaded) return;
-  const value = jailsys[f] as number | undefined;
-  if (value !== undefined) k.model.jailsys.set(k, f, pr, value);
-  else if (sysvipc !== undefined) {
-    k.model.jailsys.set(k, f, pr, sysvipc ? JAIL_SYS_INHERIT : JAIL_SYS_DISABLE);
+  if (!k.modules[f].loaded) return;
+  const alias = sysvipc === true ? JAIL_SYS_INHERIT : JAIL_SYS_DISABLE;
+  const value = (jailsys[f] as number | undefined) ?? (sysvipc === undefined ? undefined : alias);
+  if (value === undefined) return;
+  if (k.model.jailsys !== null) {
+    pr.pr_noipc[f] = false;
+    k.model.jailsys.set(k, f, pr, value);
+    k.hooks.revoke(pr);
+  } else if (value === JAIL_SYS_INHERIT && pr.pr_noipc[f]) {
+    pr.pr_noipc[f] = false; // the only way to let in whom a late load did not
+    k.model.created(k, f, pr);
   }
 }

@@ -24,10 +24,12 @@ import { KERNEL } from "@jailyard/memory/sleepers";
 import { C_SEMAEM, C_SEMVMX, C_TIME, type Commons, commons, commonsBytes } from "./commons.ts";
 import type { Ucred } from "./cred.ts";
 import { initFacility, type Module } from "./facility.ts";
+import type { IpcNamespace } from "./ipcns.ts";
 import type { IpcPage } from "./ipcpage.ts";
 import type { IpcTable } from "./ipctable.ts";
-import type { Model, ModelName } from "./model.ts";
-import { modelNamed } from "./models.ts";
+import { LATE_LOADS, type LateLoad } from "./lateload.ts";
+import { MODELS, type Model, type ModelName } from "./model.ts";
+import { modelNamed, policyProblem } from "./models.ts";
 import { type MsgState, msgRefunded } from "./msgq.ts";
 import { newPrison, type Prison, prisonFree, prisonHold } from "./prison.ts";
 import { exit1 } from "./proc.ts";
@@ -38,6 +40,7 @@ import { UndoVector } from "./semundo.ts";
 import type { ShmState } from "./shmseg.ts";
 import type { Locking, Site, Wake } from "./site.ts";
 import { RUNNING, type Thread } from "./thread.ts";
+import { type LimitScope, noUsage, type Usage } from "./usage.ts";
 
 export interface KernelConfig {
   readonly model?: ModelName;
@@ -50,6 +53,10 @@ export interface KernelConfig {
   readonly racct?: boolean;
   /** security.jail.sysvipc_allowed at boot. */
   readonly sysvipc_allowed?: boolean;
+  /** What jails get that were there before a module; freebsd if absent. */
+  readonly lateLoad?: LateLoad;
+  /** Whose use counts against a limit; host if absent. */
+  readonly limitScope?: LimitScope;
   /** Who goes on when an object changes; herd if absent. */
   readonly wake?: Wake;
   /** What a lock covers; object if absent. */
@@ -68,6 +75,11 @@ export interface KernelHooks {
   ended(td: Thread): void;
   /** A signal that the process catches is pending. */
   signalled(td: Thread): void;
+  /**
+   * What this prison and those below it may call, see and do may have changed; null: everybody's.
+   * Whoever holds the outcome of Model.root, Model.visible or privilege for them asks again.
+   */
+  revoke(prison: Prison | null): void;
   /** See that a process makes no call of its own on any page, until the result is called. */
   still(td: Thread): () => void;
   /** Does the process sleep in msgsnd or msgrcv in a thread of its own? [MSG-72] */
@@ -95,11 +107,17 @@ export interface Kernel extends Site {
   lastKld: number;
   sysvipc_allowed: boolean;
   readonly racct: Racct | null;
+  readonly lateLoad: LateLoad;
+  /** Use by key space; null: limits are those of the host. */
+  readonly usage: Usage | null;
 
   readonly prison0: Prison;
   readonly prisons: Set<Prison>;
   prisonSerial: number;
   lastJid: number;
+  /** Name spaces of models where they are things of their own, by id, oldest first. */
+  readonly ipcns: Map<number, IpcNamespace>;
+  ipcnsSerial: number;
 
   /** By tid and by pid. */
   readonly threads: (Thread | null)[];
@@ -138,7 +156,7 @@ const JAIL_MAX = 999_999;
 /** @throws RangeError if `config` cannot be satisfied; the message names the setting */
 export function makeKernel(config: KernelConfig = {}): Kernel {
   const limits = config.limits ?? {};
-  const problem = limitsProblem(limits);
+  const problem = limitsProblem(limits) ?? policyProblem(config);
   if (problem !== null) throw new RangeError(problem);
   const maxproc = config.maxproc ?? MAXPROC;
   const k = blankKernel(config, limits, maxproc);
@@ -155,6 +173,7 @@ export function loadFacility(k: Kernel, f: Facility): void {
   k.modules[f] = { loaded: true, calls: true, id: ++k.lastKld };
   initFacility(k, f);
   k.model.loaded(k, f);
+  k.hooks.revoke(null);
 }
 
 function hostPrison(): Prison {
@@ -194,6 +213,7 @@ export const NO_HOOKS: KernelHooks = {
   still: () => () => {},
   inside: () => false,
   retired: () => false,
+  revoke() {},
 };
 
 /** An undo vector for a process without a thread at the gate. */
@@ -206,7 +226,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
   const pages = new PagePool();
   const absent = (): Module => ({ loaded: false, calls: false, id: 0 });
   const k: Kernel = {
-    model: modelNamed(config.model ?? "jail-keyed"),
+    model: modelNamed(config.model ?? MODELS[0]),
     limits,
     maxproc,
     hooks: NO_HOOKS,
@@ -228,10 +248,14 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     lastKld: 1,
     sysvipc_allowed: config.sysvipc_allowed ?? false,
     racct: config.racct === true ? new Racct() : null,
+    lateLoad: config.lateLoad ?? LATE_LOADS[0],
+    usage: config.limitScope === "namespace" ? noUsage() : null,
     prison0,
     prisons: new Set([prison0]),
     prisonSerial: 0,
     lastJid: 0,
+    ipcns: new Map(),
+    ipcnsSerial: 0,
     threads: new Array(maxproc + 1).fill(null),
     freeTids: Array.from({ length: maxproc }, (_, i) => maxproc - i),
     limbo: [],

@@ -5,7 +5,7 @@
  * Modules that are there at boot count as files that the boot loader was told to load: they can be
  * unloaded. Nothing depends on a module, so a file has one reference, and no handler vetoes but
  * for UNLOAD, so a forced unload is as any other [JAIL-68]. What jails get from a late load is the
- * model's answer, Model.loaded; other policies of late load belong there. Missing: securelevel.
+ * policy's answer, lateload.ts, and the model's way to give it. Missing: securelevel.
  */
 import { EBUSY, EEXIST, ENOENT, EPERM, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { msgInfo, semInfo, shmInfo } from "@jailyard/abi/limits";
@@ -15,6 +15,7 @@ import { C_DRAIN } from "./commons.ts";
 import { privileged, unjailed } from "./cred.ts";
 import { facilityBusy, facilityInside } from "./facility.ts";
 import { type Kernel, loadFacility, publish } from "./kernel.ts";
+import { flagAll } from "./lateload.ts";
 import { asleep } from "./runq.ts";
 import { release } from "./semundo.ts";
 import { deny, interrupted, type Thread } from "./thread.ts";
@@ -123,7 +124,9 @@ function unloadMsg(k: Kernel, td: Thread | null): Errno {
 function unload(k: Kernel, td: Thread | null, f: Facility): Errno {
   if (facilityBusy(k, f)) return refuse(td, EBUSY, BUSY[f]);
   k.modules[f] = { loaded: false, calls: false, id: 0 };
+  flagAll(k, f);
   k.model.unloaded(k, f);
+  k.hooks.revoke(null);
   if (f === "sem") dropUndo(k);
   return OK;
 }

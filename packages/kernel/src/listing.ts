@@ -4,6 +4,7 @@ import type { SemidDs } from "@jailyard/abi/sem";
 import type { ShmidDs } from "@jailyard/abi/shm";
 import type { Facility, Ix } from "@jailyard/abi/types";
 import { unjailed } from "./cred.ts";
+import { tableOf } from "./facility.ts";
 import type { IpcPage } from "./ipcpage.ts";
 import { P_KEY } from "./ipcpage.ts";
 import type { IpcObject } from "./ipctable.ts";
@@ -24,22 +25,35 @@ interface Owner {
   readonly jid: number;
   readonly jail: string;
   readonly key: number;
+  /** Name of the name space; null if it has none, or under a model that has no names. */
+  readonly space: string | null;
 }
 
-function objectAt(k: Kernel, f: Facility, ix: Ix): IpcObject<IpcPage> {
-  const table = f === "sem" ? k.sem : f === "shm" ? k.shm.table : k.msg.table;
-  return table.slots[ix]!;
-}
-
-/** Rows of `f` that are in use and visible to `td`; none while the module is absent. */
-export function listing(k: Kernel, td: Thread, f: Facility): (Row & { owner?: Owner })[] {
+/**
+ * Rows of `f` that are in use and visible to `td`; none while the module is absent. `all`: those of
+ * every name space, which only the host may ask for and which is its way to see what it is not in.
+ */
+export function listing(
+  k: Kernel,
+  td: Thread,
+  f: Facility,
+  all = false,
+): (Row & { owner?: Owner })[] {
   if (!k.modules[f].loaded) return [];
-  const rows = f === "sem" ? semList(k, td) : f === "shm" ? shmList(k, td) : msgList(k, td);
+  const rows = LISTS[f](k, td, all);
   if (!unjailed(td.p_ucred)) return rows;
-  return rows.map((row) => ({ ...row, owner: ownerOf(objectAt(k, f, row.ix)) }));
+  const { slots } = tableOf(k, f);
+  return rows.map((row) => ({ ...row, owner: ownerOf(k, slots[row.ix]!) }));
 }
 
-function ownerOf({ cred, page }: IpcObject<IpcPage>): Owner {
-  const { pr_id, pr_name } = cred.cr_prison;
-  return { jid: pr_id, jail: pr_name, key: page.hdr[P_KEY] };
+const LISTS: Readonly<Record<Facility, (k: Kernel, td: Thread, all: boolean) => Row[]>> = {
+  msg: msgList,
+  sem: semList,
+  shm: shmList,
+};
+
+function ownerOf(k: Kernel, object: IpcObject<IpcPage>): Owner {
+  const { pr_id, pr_name } = object.cred.cr_prison;
+  const key = object.page.hdr[P_KEY];
+  return { jid: pr_id, jail: pr_name, key, space: k.model.spaceName(k, object) };
 }

@@ -116,7 +116,7 @@ function msgsndResume(k: Kernel, td: Thread): Errno {
  * another queue by now: the sender goes on with that one, unchecked. [MSG-42] to [MSG-44]
  */
 export function msgsndWoken(k: Kernel, td: Thread, ix: Ix, send: MsgSend): Errno {
-  const queue = k.msg.table.slots[ix];
+  const queue = k.msg.table.slots[ix] ?? null;
   const gone = queue === null || isDead(queue.page);
   if (queue !== null) msgLetGo(k, td.tid, queue);
   if (td.td_interrupted) return interrupted(td, MSG_43);

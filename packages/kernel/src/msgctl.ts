@@ -28,13 +28,14 @@ import { privileged } from "./cred.ts";
 import { setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import type { Kernel } from "./kernel.ts";
-import { shownKey } from "./model.ts";
+import { seer, shownKey } from "./model.ts";
 import { type MsgPage, msgPage, msgPageBytes, P_QBYTES, T_CTIME } from "./msgpage.ts";
 import { isDead } from "./msgpass.ts";
 import { type MsgQueue, msgFind, msgFree, msgRemoveLocked } from "./msgq.ts";
 import { copyMsqid, msgStat } from "./msgread.ts";
 import { deny, lockQueue, unlockQueue } from "./site.ts";
 import type { Thread } from "./thread.ts";
+import { count, inUse } from "./usage.ts";
 
 const MSG_14 = MSG(14);
 const MSG_15 = MSG(15);
@@ -69,16 +70,18 @@ function msgOpen(k: Kernel, td: Thread, queue: MsgQueue, msgflg: number): Errno 
 }
 
 function msgCreate(k: Kernel, td: Thread, key: Key, msgflg: number): Errno {
-  const { msgtql, msgmnb } = k.msginfo;
+  const { msgtql, msgmnb, msgmni } = k.msginfo;
+  const space = k.model.keySpace(k, "msg", td.p_ucred);
   const ix = k.msg.table.lowestFree();
-  if (ix === -1) return deny(td, ENOSPC, MSG_16_MSGMNI);
+  if (ix === -1 || inUse(k, "msg", space).objects >= msgmni) return deny(td, ENOSPC, MSG_16_MSGMNI);
   if (k.racct !== null && !k.racct.add(td, "nmsgq", 1)) return deny(td, ENOSPC, MSG_16_RACCT);
   const cred = td.p_ucred;
   const page = msgPage(k.pages.take(msgPageBytes(msgtql, msgmnb)), msgtql, msgmnb);
-  const queue: MsgQueue = { ix, page, cred, space: k.model.keySpace(k, "msg", cred) };
+  const queue: MsgQueue = { ix, page, cred, space };
   k.msg.table.insert(queue, key, msgflg & ACCESSPERMS); // [MSG-17]
   page.hdr[P_QBYTES] = msgmnb;
   page.times[T_CTIME] = k.now;
+  count(k, "msg", space, +1, 0);
   k.hold(cred);
   td.td_retval = k.msg.table.idOf(queue);
   return OK;
@@ -157,13 +160,14 @@ export interface MsgRow {
   readonly ds: MsqidDs;
 }
 
-/** kern.ipc.msqids for this reader: the rows that are in use and visible, by index. [MSG-70] */
-export function msgList(k: Kernel, td: Thread): MsgRow[] {
+/** kern.ipc.msqids for this reader: the rows that are in use and visible, by index. `all`: in every name space. [MSG-70] */
+export function msgList(k: Kernel, td: Thread, all = false): MsgRow[] {
   const root = k.model.root(k, "msg", td.p_ucred);
-  if (root === null) return [];
+  const sees = seer(k, "msg", root, all);
+  if (sees === null) return [];
   const rows: MsgRow[] = [];
   for (const queue of k.msg.table.slots) {
-    if (queue === null || isDead(queue.page) || !k.model.visible(k, "msg", root, queue)) continue;
+    if (queue === null || isDead(queue.page) || !sees(queue)) continue;
     const ds = msqidDs();
     copyMsqid(queue.page, shownKey(k, td.p_ucred, queue), ds);
     rows.push({ ix: queue.ix, id: k.msg.table.idOf(queue) as Msqid, ds });

@@ -13,9 +13,9 @@ import type { Root } from "./model.ts";
 import { type MsgPage, P_CBYTES, P_QBYTES, P_QNUM } from "./msgpage.ts";
 import { isDead, isLocked, msgTake } from "./msgpass.ts";
 import { freeHdrs, freeSegs, poolInit } from "./msgpool.ts";
-import type { Prison } from "./prison.ts";
 import { lockQueue, unlockQueue } from "./site.ts";
 import { wakeup } from "./sleepq.ts";
+import { count, slotsFor } from "./usage.ts";
 
 export type MsgQueue = IpcObject<MsgPage>;
 
@@ -33,7 +33,7 @@ export function msgInit(k: Kernel): void {
   const { words } = k.commons;
   poolInit(words, msgseg, msgtql);
   k.msg = {
-    table: new IpcTable(msgmni),
+    table: new IpcTable(slotsFor(k, msgmni)),
     get freeSegs() {
       return freeSegs(words);
     },
@@ -82,13 +82,14 @@ export function msgFree(k: Kernel, queue: MsgQueue): void {
 /** A dead queue that nobody holds any more: its slot may be taken. */
 export function msgFreeSlot(k: Kernel, queue: MsgQueue): void {
   k.msg.table.remove(queue);
+  count(k, "msg", queue.space, -1, 0);
   k.retire(queue.page);
 }
 
-/** Remove what `prison` owns, in index order. [MSG-71] */
-export function msgCleanup(k: Kernel, prison: Prison): void {
+/** Remove what is doomed, in index order. [MSG-71] */
+export function msgCleanup(k: Kernel, doomed: (queue: MsgQueue) => boolean): void {
   for (const queue of k.msg.table.slots) {
-    if (queue === null || isDead(queue.page) || queue.cred.cr_prison !== prison) continue;
+    if (queue === null || isDead(queue.page) || !doomed(queue)) continue;
     lockQueue(k, queue.page);
     msgRemoveLocked(k, queue);
     unlockQueue(k, queue.page);

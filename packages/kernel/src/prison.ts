@@ -6,7 +6,7 @@
  * The calls that programs make are in jail.ts. [JAIL-1] to [JAIL-5] [JAIL-51] to [JAIL-62]
  */
 import { FACILITIES, type Facility, type Jid } from "@jailyard/abi/types";
-import { cleanup } from "./facility.ts";
+import type { IpcNamespace } from "./ipcns.ts";
 import type { Kernel } from "./kernel.ts";
 
 export const PRISON_ALIVE = 0;
@@ -35,6 +35,10 @@ export interface Prison {
   pr_ref: number;
   /** root(f, P) of each facility that is present; null: disabled. [JAIL-2] */
   readonly pr_roots: Record<Facility, Prison | null>;
+  /** Models whose name spaces are things of their own: that of this jail; null: it has none. */
+  readonly pr_ipcns: Record<Facility, IpcNamespace | null>;
+  /** The module came after the jail, and the policy of late load has not let it in. */
+  readonly pr_noipc: Record<Facility, boolean>;
 }
 
 export function newPrison(serial: number, jid: Jid, name: string, parent: Prison | null): Prison {
@@ -55,6 +59,8 @@ export function newPrison(serial: number, jid: Jid, name: string, parent: Prison
     pr_uref: 0,
     pr_ref: 0,
     pr_roots: { msg: null, sem: null, shm: null },
+    pr_ipcns: { msg: null, sem: null, shm: null },
+    pr_noipc: { msg: false, sem: false, shm: false },
   };
 }
 
@@ -168,7 +174,5 @@ export function prisonPersist(k: Kernel, pr: Prison, persist: boolean): void {
 
 /** Remove the objects that die with the prison, in every facility that is present. */
 export function prisonCleanup(k: Kernel, pr: Prison): void {
-  for (const f of FACILITIES) {
-    if (k.modules[f].loaded && k.model.diesWith(f, pr)) cleanup(k, f, pr);
-  }
+  for (const f of FACILITIES) if (k.modules[f].loaded) k.model.dying(k, f, pr);
 }

@@ -10,6 +10,7 @@ import { ignoredByDefault, NSIG, SIGCHLD, SIGKILL, sigmask } from "@jailyard/abi
 import type { Pid } from "@jailyard/abi/types";
 import { KILLED } from "@jailyard/memory/sleepers";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
+import { credDrop, credHold, OWN_IPCNS } from "./ipcns.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isAncestor,
@@ -49,16 +50,23 @@ export interface ProcSpec {
 export function newproc(k: Kernel, spec: ProcSpec): Thread | null {
   if (spec.prison.pr_state !== PRISON_ALIVE) return null;
   const { uid, gid, groups = [], prison, comm } = spec;
-  return allocProc(k, credOf(uid >>> 0, gid >>> 0, groups, prison), null, comm);
+  return allocProc(k, credOf(uid >>> 0, gid >>> 0, groups, prison, OWN_IPCNS), null, comm);
 }
 
 /** uid_t and gid_t are unsigned, and so they are compared. [COM-22] */
-const credOf = (uid: number, gid: number, groups: readonly number[], prison: Prison): Ucred => ({
+const credOf = (
+  uid: number,
+  gid: number,
+  groups: readonly number[],
+  cr_prison: Prison,
+  cr_ipcns: Ucred["cr_ipcns"],
+): Ucred => ({
   cr_uid: uid,
   cr_ruid: uid,
   cr_gid: gid,
   cr_groups: groups.map((group) => group >>> 0),
-  cr_prison: prison,
+  cr_prison,
+  cr_ipcns,
 });
 
 function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string): Thread | null {
@@ -70,6 +78,7 @@ function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string):
   parent?.p_children.add(td);
   prisonHold(cred.cr_prison);
   prisonUse(cred.cr_prison);
+  credHold(cred);
   return td;
 }
 
@@ -158,6 +167,7 @@ export function exit1(k: Kernel, td: Thread, xstat: number): void {
   for (const child of td.p_children) abandon(k, child);
   td.p_children.clear();
   k.hooks.ended(td);
+  credDrop(k, td.p_ucred);
   prisonUnuse(k, td.p_ucred.cr_prison); // its credential stays until it is reaped [JAIL-51]
   if (td.p_pptr === null) reap(k, td);
   else tellParent(k, td.p_pptr);
@@ -230,7 +240,7 @@ export function setcred(
   force = false,
 ): Errno {
   const old = td.p_ucred;
-  const cred = credOf(uid >>> 0, gid >>> 0, groups, old.cr_prison);
+  const cred = credOf(uid >>> 0, gid >>> 0, groups, old.cr_prison, old.cr_ipcns);
   if (!force && !privileged(old) && String(idsOf(cred)) !== String(idsOf(old))) return EPERM;
   td.p_ucred = cred;
   k.racct?.credChanged(td, old);

@@ -53,7 +53,7 @@ export function semop(
 ): Errno {
   const root = k.model.root(k, "sem", td.p_ucred);
   if (root === null) return deny(td, ENOSYS, SEM_40);
-  if (ipcidToIx(semid) >= k.seminfo.semmni) return deny(td, EINVAL, SEM_41);
+  if (ipcidToIx(semid) >= k.sem.slots.length) return deny(td, EINVAL, SEM_41);
   if (nsops > SMALL_SOPS || nsops < 0) {
     if (nsops > k.seminfo.semopm || nsops < 0) return deny(td, E2BIG, SEM_43);
     if (k.racct !== null && k.racct.available(td, "nsemop") < nsops) return deny(td, E2BIG, SEM_44);

@@ -47,8 +47,7 @@ import { P_CUID, P_MODE, P_UID, setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import { IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
-import { shownKey } from "./model.ts";
-import type { Prison } from "./prison.ts";
+import { seer, shownKey } from "./model.ts";
 import type { SemSet } from "./sem.ts";
 import { P_NSEMS, type SemPage, semPage, semPageBytes, T_CTIME } from "./sempage.ts";
 import { copySemid, semGet, semStat } from "./semread.ts";
@@ -57,6 +56,7 @@ import { semWakeup } from "./semvec.ts";
 import { deny, lockPage, unlockPage } from "./site.ts";
 import { wakeup } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
+import { count, inUse, slotsFor } from "./usage.ts";
 
 const SEM_16 = SEM(16);
 const SEM_17 = SEM(17);
@@ -100,20 +100,23 @@ function semOpen(k: Kernel, td: Thread, set: SemSet, nsems: number, semflg: numb
 }
 
 function semCreate(k: Kernel, td: Thread, key: Key, nsems: number, semflg: number): Errno {
-  const { semmsl, semmns, semopm } = k.seminfo;
+  const { semmsl, semmns, semmni, semopm } = k.seminfo;
   if (nsems <= 0) return deny(td, EINVAL, SEM_20_NSEMS);
   if (nsems > semmsl) return deny(td, EINVAL, SEM_20_SEMMSL);
-  if (nsems > semmns - k.semtot) return deny(td, ENOSPC, SEM_20_SEMMNS);
+  const space = k.model.keySpace(k, "sem", td.p_ucred);
+  const used = inUse(k, "sem", space);
+  if (nsems > semmns - used.amount) return deny(td, ENOSPC, SEM_20_SEMMNS);
   const ix = k.sem.lowestFree();
-  if (ix === -1) return deny(td, ENOSPC, SEM_20_SEMMNI);
+  if (ix === -1 || used.objects >= semmni) return deny(td, ENOSPC, SEM_20_SEMMNI);
   if (k.racct !== null && !k.racct.add(td, "nsem", nsems)) return deny(td, ENOSPC, SEM_20_RACCT);
   const cred = td.p_ucred;
   const page = semPage(k.pages.take(semPageBytes(nsems, semopm)), nsems, semopm);
-  const set: SemSet = { ix, page, cred, space: k.model.keySpace(k, "sem", cred) };
+  const set: SemSet = { ix, page, cred, space };
   k.sem.insert(set, key, (semflg & ACCESSPERMS) | SEM_ALLOC);
   page.hdr[P_NSEMS] = nsems;
   page.times[T_CTIME] = k.now;
   k.semtot += nsems;
+  count(k, "sem", space, +1, nsems);
   k.hold(cred);
   td.td_retval = k.sem.idOf(set);
   return OK;
@@ -136,7 +139,7 @@ export function semctl(
   if (root === null) return deny(td, ENOSYS, SEM_23);
   td.td_retval = 0;
   if (cmd === SEM_STAT) return semStatIx(k, td, root, semid, arg);
-  if (ipcidToIx(semid) >= k.seminfo.semmni) return deny(td, EINVAL, SEM_23);
+  if (ipcidToIx(semid) >= k.sem.slots.length) return deny(td, EINVAL, SEM_23);
   if (!COMMANDS.has(cmd)) return deny(td, EINVAL, SEM_38);
   const set = k.sem.at(semid);
   if (set === null || !k.model.visible(k, "sem", root, set)) return deny(td, EINVAL, SEM_24);
@@ -202,7 +205,7 @@ function semSet(k: Kernel, td: Thread, page: SemPage, buf: SemidDs): Errno {
 
 /** SEM_STAT takes an index, whose high bits are not masked, and returns the id. [SEM-37] */
 function semStatIx(k: Kernel, td: Thread, root: object, ix: number, arg: Semun): Errno {
-  if (ix < 0 || ix >= k.seminfo.semmni) return deny(td, EINVAL, SEM_37);
+  if (ix < 0 || ix >= k.sem.slots.length) return deny(td, EINVAL, SEM_37);
   const set = k.sem.slots[ix];
   if (set === null || !k.model.visible(k, "sem", root, set)) return deny(td, EINVAL, SEM_37);
   const error = semStat(td, set.page, shownKey(k, td.p_ucred, set), arg.buf);
@@ -258,6 +261,7 @@ function semRemoveLocked(k: Kernel, set: SemSet, euid: number): void {
   page.hdr[P_UID] = euid;
   page.hdr[P_MODE] = 0;
   k.semtot -= page.nsems;
+  count(k, "sem", set.space, -1, page.nsems);
   forgetUndo(k, set.ix, ALL_SEMS);
   k.sem.remove(set);
   wakeup(k, page);
@@ -278,11 +282,9 @@ export function semRemove(k: Kernel, set: SemSet): void {
   semFree(k, set);
 }
 
-/** Remove what `prison` owns, in index order. [JAIL-18] */
-export function semCleanup(k: Kernel, prison: Prison): void {
-  for (const set of k.sem.slots) {
-    if (set !== null && set.cred.cr_prison === prison) semRemove(k, set);
-  }
+/** Remove what is doomed, in index order. [JAIL-18] */
+export function semCleanup(k: Kernel, doomed: (set: SemSet) => boolean): void {
+  for (const set of k.sem.slots) if (set !== null && doomed(set)) semRemove(k, set);
 }
 
 /** A process ends: apply its adjustments, never waiting. [SEM-73] to [SEM-75] */
@@ -325,13 +327,14 @@ export interface SemRow {
   readonly ds: SemidDs;
 }
 
-/** kern.ipc.sema for this reader: the rows that are in use and visible, by index. [SEM-82] */
-export function semList(k: Kernel, td: Thread): SemRow[] {
+/** kern.ipc.sema for this reader: the rows that are in use and visible, by index. `all`: in every name space. [SEM-82] */
+export function semList(k: Kernel, td: Thread, all = false): SemRow[] {
   const root = k.model.root(k, "sem", td.p_ucred);
-  if (root === null) return [];
+  const sees = seer(k, "sem", root, all);
+  if (sees === null) return [];
   const rows: SemRow[] = [];
   for (const set of k.sem.slots) {
-    if (set === null || !k.model.visible(k, "sem", root, set)) continue;
+    if (set === null || !sees(set)) continue;
     const ds = semidDs();
     copySemid(set.page, shownKey(k, td.p_ucred, set), ds);
     rows.push({ ix: set.ix, id: k.sem.idOf(set) as Semid, ds });
@@ -341,7 +344,7 @@ export function semList(k: Kernel, td: Thread): SemRow[] {
 
 /** Module load: empty tables. Ids start again at 65536. */
 export function semInit(k: Kernel): void {
-  k.sem = new IpcTable(k.seminfo.semmni);
+  k.sem = new IpcTable(slotsFor(k, k.seminfo.semmni));
   k.semtot = 0;
 }
 

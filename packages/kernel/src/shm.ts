@@ -44,6 +44,7 @@ import {
 import { isRemoved, type ShmSegment, segBytes, shmTakeSlot } from "./shmseg.ts";
 import { lockPage, unlockPage } from "./site.ts";
 import { deny, type Thread } from "./thread.ts";
+import { count, inUse } from "./usage.ts";
 import { Vmspace, vmspaceDetach } from "./vm.ts";
 
 const SHM_8 = SHM(8);
@@ -94,8 +95,10 @@ function shmCreate(k: Kernel, td: Thread, key: Key, size: number, shmflg: number
   if (size < shmmin || size === 0) return deny(td, EINVAL, SHM_14_SHMMIN);
   if (size > shmmax) return deny(td, EINVAL, SHM_14_SHMMAX);
   const bytes = roundPage(size);
-  if (k.shm.table.live >= shmmni) return deny(td, ENOSPC, SHM_14_SHMMNI);
-  if (k.shm.committed + bytes / PAGE_SIZE > shmall) return deny(td, ENOMEM, SHM_14_SHMALL);
+  const space = k.model.keySpace(k, "shm", td.p_ucred);
+  const used = inUse(k, "shm", space);
+  if (used.objects >= shmmni) return deny(td, ENOSPC, SHM_14_SHMMNI);
+  if (used.amount + bytes / PAGE_SIZE > shmall) return deny(td, ENOMEM, SHM_14_SHMALL);
   const ix = shmTakeSlot(k.shm);
   if (ix === -1) return deny(td, ENOSPC, SHM_14_SHMMNI);
   if (!charge(k, td, bytes)) return td.td_reason === SHM_14_NSHM ? ENOSPC : ENOMEM;
@@ -107,12 +110,13 @@ function shmCreate(k: Kernel, td: Thread, key: Key, size: number, shmflg: number
   }
   const cred = td.p_ucred;
   const page = shmPage(k.pages.take(SHM_PAGE_BYTES), data);
-  const seg: ShmSegment = { ix, page, cred, space: k.model.keySpace(k, "shm", cred) };
+  const seg: ShmSegment = { ix, page, cred, space };
   k.shm.table.insert(seg, key, (shmflg & ACCESSPERMS) | SHMSEG_ALLOCATED); // [SHM-15]
   page.hdr[P_CPID] = td.p_pid;
   page.times[T_CTIME] = k.now;
   page.times[T_SEGSZ] = bytes;
   k.shm.committed += bytes / PAGE_SIZE;
+  count(k, "shm", space, +1, bytes / PAGE_SIZE);
   k.hold(cred);
   td.td_retval = k.shm.table.idOf(seg);
   return OK;

@@ -7,7 +7,7 @@ import type { Ix, Shmid } from "@jailyard/abi/types";
 import { copyPerm, setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import type { Kernel } from "./kernel.ts";
-import { shownKey } from "./model.ts";
+import { seer, shownKey } from "./model.ts";
 import { shmFind } from "./shm.ts";
 import { P_CPID, P_LPID, P_NATTCH, type ShmPage, T_ATIME, T_CTIME, T_DTIME } from "./shmpage.ts";
 import { type ShmSegment, segBytes, shmFreeUnattached, shmRemoveLocked } from "./shmseg.ts";
@@ -107,13 +107,14 @@ export interface ShmRow {
   readonly ds: ShmidDs;
 }
 
-/** kern.ipc.shmsegs for this reader: rows in use and visible, removed ones too. [SHM-62] */
-export function shmList(k: Kernel, td: Thread): ShmRow[] {
+/** kern.ipc.shmsegs for this reader: rows in use and visible, removed ones too. `all`: in every name space. [SHM-62] */
+export function shmList(k: Kernel, td: Thread, all = false): ShmRow[] {
   const root = k.model.root(k, "shm", td.p_ucred);
-  if (root === null) return [];
+  const sees = seer(k, "shm", root, all);
+  if (sees === null) return [];
   const rows: ShmRow[] = [];
   for (const seg of k.shm.table.slots) {
-    if (seg === null || !k.model.visible(k, "shm", root, seg)) continue;
+    if (seg === null || !sees(seg)) continue;
     const ds = shmidDs();
     copyShmid(k, td, seg, ds);
     rows.push({ ix: seg.ix, id: k.shm.table.idOf(seg) as Shmid, ds });

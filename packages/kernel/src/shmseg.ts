@@ -12,9 +12,9 @@ import type { Ix } from "@jailyard/abi/types";
 import { P_KEY, P_MODE } from "./ipcpage.ts";
 import { type IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Prison } from "./prison.ts";
 import { P_LPID, P_NATTCH, type ShmPage, T_DTIME, T_SEGSZ } from "./shmpage.ts";
 import { lockPage, unlockPage } from "./site.ts";
+import { count, slotsFor } from "./usage.ts";
 
 export type ShmSegment = IpcObject<ShmPage>;
 
@@ -29,7 +29,7 @@ export interface ShmState {
 
 /** Module load: empty tables. Ids start again at 65536. [SHM-60] */
 export function shmInit(k: Kernel): void {
-  k.shm = { table: new IpcTable(k.shminfo.shmmni), committed: 0, lastFreed: 0 as Ix };
+  k.shm = { table: new IpcTable(slotsFor(k, k.shminfo.shmmni)), committed: 0, lastFreed: 0 as Ix };
 }
 
 /** Would an unload meet segments? One that is removed but attached counts. [SHM-58] */
@@ -82,6 +82,7 @@ export function shmFreeUnattached(k: Kernel, seg: ShmSegment): void {
   const bytes = segBytes(seg);
   k.shm.table.remove(seg);
   k.shm.committed -= bytes / PAGE_SIZE;
+  count(k, "shm", seg.space, -1, bytes / PAGE_SIZE);
   k.shm.lastFreed = seg.ix;
   k.racct?.sub(cred, "nshm", 1);
   k.racct?.sub(cred, "shmsize", bytes);
@@ -91,11 +92,9 @@ export function shmFreeUnattached(k: Kernel, seg: ShmSegment): void {
   k.release(cred);
 }
 
-/** Remove what `prison` owns, in index order; attached ones live on, it dying. [SHM-55] [SHM-56] */
-export function shmCleanup(k: Kernel, prison: Prison): void {
-  for (const seg of k.shm.table.slots) {
-    if (seg !== null && seg.cred.cr_prison === prison) shmRemove(k, seg);
-  }
+/** Remove what is doomed, in index order; attached ones live on, removed. [SHM-55] [SHM-56] */
+export function shmCleanup(k: Kernel, doomed: (seg: ShmSegment) => boolean): void {
+  for (const seg of k.shm.table.slots) if (seg !== null && doomed(seg)) shmRemove(k, seg);
 }
 
 function shmRemove(k: Kernel, seg: ShmSegment): void {

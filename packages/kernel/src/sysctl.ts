@@ -99,11 +99,12 @@ const sysvipcAllowed: Node = {
   max: 1,
   exists: always,
   read(k, me) {
-    const own = k.model.jailsys !== null && me !== k.prison0;
+    const own = !k.model.hasSwitch && me !== k.prison0;
     return Number(own ? me.pr_allow_sysvipc : k.sysvipc_allowed);
   },
   write(k, value) {
     k.sysvipc_allowed = value !== 0;
+    k.hooks.revoke(null);
   },
 };
 

@@ -38,9 +38,17 @@ export function idOfKey(p: Process, f: Facility, key: number): Promise<number> {
   return f === "shm" ? p.shmget(key, 0, 0) : p.semget(key, 0, 0);
 }
 
-/** The objects that the caller may see, or those of one jail, by table index. */
-export async function rowsOf(p: Process, f: Facility, jail: JailFilter | null): Promise<ListRow[]> {
-  const rows: ListRow[] = await p.ipcs(f);
+/**
+ * The objects that the caller may see, or those of one jail, by table index; `all`, which is the
+ * host's alone: also those of name spaces that it is not in.
+ */
+export async function rowsOf(
+  p: Process,
+  f: Facility,
+  jail: JailFilter | null,
+  all = jail !== null,
+): Promise<ListRow[]> {
+  const rows: ListRow[] = await p.ipcs(f, all);
   if (jail === null) return rows;
   return rows.filter(({ owner }) => owner?.jid === jail.jid && owner.jail === jail.name);
 }

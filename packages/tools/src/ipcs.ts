@@ -2,9 +2,10 @@
  * ipcs(1) of FreeBSD: the System V objects that this process may see, or the limits. [TOOL-1] to
  * [TOOL-15]
  *
- * Ours are -Z, a column with the jail of each object and its true key, for the host; -j, the objects
- * of one jail; --json; --output, columns of one's choice; --usage, what is used of the limits; and
- * --waits, who waits for what and who probably holds it.
+ * Ours are -Z, for the host: the objects of all name spaces, with the jail of each, its true key and,
+ * under a model that has such names, its name space; -j, the objects of one jail; --json; --output,
+ * columns of one's choice; --usage, what is used of the limits; and --waits, who waits for what and
+ * who probably holds it.
  */
 import { EINVAL, ENOENT } from "@jailyard/abi/errno";
 import { SysError } from "@jailyard/abi/syserror";
@@ -21,6 +22,7 @@ import {
   type Layout,
   listLines,
   permOf,
+  spaceOf,
 } from "./ipcscolumns.ts";
 import { LIMIT_ROWS, type LimitValues, limitLines } from "./ipcslimits.ts";
 import { outputLines, unknownColumn } from "./ipcsoutput.ts";
@@ -100,7 +102,19 @@ function wantedOf(args: readonly string[]): Wanted | string | readonly string[] 
   const instead = letters.includes("usage") ? "usage" : letters.includes("waits") ? "waits" : null;
   const jailName = argumentOf(parsed, "j");
   const trueKeys = jails || kmem || jailName !== undefined || columns !== null;
-  return { ...what, uid, json, kmem, shown, jails, trueKeys, jailName, columns, instead };
+  return {
+    ...what,
+    uid,
+    json,
+    kmem,
+    shown,
+    jails,
+    spaces: false,
+    trueKeys,
+    jailName,
+    columns,
+    instead,
+  };
 }
 
 /** A jail sees neither the kernel's memory nor whose objects are whose. */
@@ -116,7 +130,8 @@ async function print(p: Process, wanted: Wanted): Promise<number> {
     warnx(p, jail);
     return 1;
   }
-  const seen = { ...wanted, jail };
+  const spaces = wanted.jails && (await p.ipcns_list()).length > 0;
+  const seen = { ...wanted, jail, spaces };
   if (instead === "usage") return printUsage(p, seen);
   if (instead === "waits") return printWaits(p, seen);
   if (json) return printJson(p, seen);
@@ -157,8 +172,8 @@ function missing(p: Process, f: Facility): number {
   return 1;
 }
 
-async function rowsOf(p: Process, f: Facility, { uid, jail }: Seen): Promise<ListRow[]> {
-  const rows = await rowsIn(p, f, jail);
+async function rowsOf(p: Process, f: Facility, { uid, jail, jails }: Seen): Promise<ListRow[]> {
+  const rows = await rowsIn(p, f, jail, jails || jail !== null);
   return uid === null ? rows : rows.filter((row) => permOf(f, row).uid === uid);
 }
 
@@ -201,6 +216,7 @@ async function printJson(p: Process, wanted: Seen): Promise<number> {
       id: row.id,
       key: keyOf(f, row, wanted.trueKeys),
       ...(wanted.jails ? { jail: jailOf(row) } : {}),
+      ...(wanted.spaces ? { namespace: spaceOf(row) } : {}),
       ...row.ds,
     }));
   }

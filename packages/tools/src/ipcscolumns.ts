@@ -88,6 +88,8 @@ export interface Layout {
   readonly shown: ReadonlySet<ColumnOption>;
   /** A last column with the jail of each object; `-` is the host. Ours. */
   readonly jails: boolean;
+  /** One more, with the name space of each object, under a model whose name spaces have names. */
+  readonly spaces: boolean;
   /** The key as the kernel's memory has it, not as the reader's jail is shown it. [TOOL-5] */
   readonly trueKeys: boolean;
 }
@@ -100,23 +102,30 @@ export const keyOf = (f: Facility, row: ListRow, trueKeys: boolean): number =>
 export const jailOf = ({ owner }: ListRow): string =>
   owner === undefined || owner.jid === 0 ? "-" : owner.jail;
 
+/** The name space of an object; `-` if it is gone while the object is still attached. */
+export const spaceOf = ({ owner }: ListRow): string => owner?.space ?? "-";
+
 /** Title, heading, a line an object, an empty line. */
 export function listLines(f: Facility, rows: readonly ListRow[], layout: Layout): string[] {
   const { title } = COLUMNS[f];
   return [title, heading(f, layout), ...rows.map((row) => rowLine(f, row, layout)), ""];
 }
 
-function heading(f: Facility, { shown, jails }: Layout): string {
+const JAIL_WIDTH = 12;
+
+function heading(f: Facility, { shown, jails, spaces }: Layout): string {
   let line = `T ${right("ID", 12)} ${right("KEY", 12)} ${left("MODE", 11)} `;
   line += `${left("OWNER", 8)} ${left("GROUP", 8)}`;
   if (shown.has("c")) line += ` ${left("CREATOR", 8)} ${left("CGROUP", 8)}`;
   for (const option of COLUMN_OPTIONS) {
     if (shown.has(option)) line += COLUMNS[f].options[option]?.[0] ?? "";
   }
-  return jails ? `${line} JAIL` : line;
+  if (!jails) return line;
+  return spaces ? `${line} ${left("JAIL", JAIL_WIDTH)} NAMESPACE` : `${line} JAIL`;
 }
 
-function rowLine(f: Facility, row: ListRow, { shown, jails, trueKeys }: Layout): string {
+function rowLine(f: Facility, row: ListRow, layout: Layout): string {
+  const { shown, jails, spaces, trueKeys } = layout;
   const { letter, options } = COLUMNS[f];
   const perm = permOf(f, row);
   const key = keyOf(f, row, trueKeys);
@@ -126,7 +135,10 @@ function rowLine(f: Facility, row: ListRow, { shown, jails, trueKeys }: Layout):
   for (const option of COLUMN_OPTIONS) {
     if (shown.has(option)) line += options[option]?.[1](row.ds) ?? "";
   }
-  return jails ? `${line} ${jailOf(row)}` : line;
+  if (!jails) return line;
+  return spaces
+    ? `${line} ${left(jailOf(row), JAIL_WIDTH)} ${spaceOf(row)}`
+    : `${line} ${jailOf(row)}`;
 }
 
 /** Two dashes, then r, w and a of owner, group and others; state bits are not shown. [TOOL-11] */

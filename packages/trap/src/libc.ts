@@ -376,15 +376,32 @@ const sysctl: Def = withJson(
   posted,
 );
 
+function facilityNumber(which: unknown): number {
+  const f = FACILITIES.indexOf(which as Facility);
+  if (f === -1) throw new TypeError(`no facility ${String(which)}: msg, sem or shm`);
+  return f;
+}
+
 const ipcs: Def = {
   sysno: sys.SYS_ipcs,
-  enter({ frame }, [which]) {
-    const f = FACILITIES.indexOf(which as Facility);
-    if (f === -1) throw new TypeError(`no facility ${String(which)}: msg, sem or shm`);
-    frame.a[0] = f;
+  enter({ frame: { a } }, [which, everywhere]) {
+    a[0] = facilityNumber(which);
+    a[1] = everywhere === true ? 1 : 0;
   },
   leave: posted,
 };
+
+/** ipcns_create and ipcns_enter. @returns the id of the name space */
+function ipcnsCall(sysno: number): Def {
+  return {
+    sysno,
+    enter(u, [which, name]) {
+      json(u, text(name, "name"), "the name");
+      u.frame.a[1] = facilityNumber(which);
+    },
+    leave: ret0,
+  };
+}
 
 /** Every call of process.ts that goes straight through the gate. */
 export const DEFS: Readonly<Record<string, Def>> = {
@@ -406,6 +423,9 @@ export const DEFS: Readonly<Record<string, Def>> = {
   msgrcv,
   msgctl,
   ipcs,
+  ipcns_create: ipcnsCall(sys.SYS_ipcns_create),
+  ipcns_enter: ipcnsCall(sys.SYS_ipcns_enter),
+  ipcns_list: ints(sys.SYS_ipcns_list, [], posted),
   jail_set: jailCall(sys.SYS_jail_set, ret0),
   jail_get: jailCall(sys.SYS_jail_get, posted),
   jail_attach: ints(sys.SYS_jail_attach, ["jid"], none),

@@ -6,6 +6,7 @@
  * SysError; an argument of the wrong type throws a TypeError before any call is made.
  */
 import type { IPC_RMID, IPC_SET, IPC_STAT, IpcPerm } from "@jailyard/abi/ipc";
+import type { IpcnsRow } from "@jailyard/abi/ipcns";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import type { MsqidDs } from "@jailyard/abi/msg";
 import type {
@@ -115,8 +116,18 @@ export interface Calls<M extends Mode> {
   msgctl(msqid: number, cmd: typeof IPC_RMID): Ret<M, void>;
   msgctl(msqid: number, cmd: number, buf?: unknown): Ret<M, unknown>;
 
-  /** kern.ipc.msqids, sema, shmsegs as this process may see them. */
-  ipcs<F extends Facility>(which: F): Ret<M, ListRow<F>[]>;
+  /**
+   * kern.ipc.msqids, sema, shmsegs as this process may see them; `everywhere`: those of all name
+   * spaces, which is for the host alone.
+   */
+  ipcs<F extends Facility>(which: F, everywhere?: boolean): Ret<M, ListRow<F>[]>;
+
+  /** A new name space for this process and its children from now on. @returns its id */
+  ipcns_create(which: Facility, name: string): Ret<M, number>;
+  /** Into the name space called `name`, as ipcns_list has it. @returns its id */
+  ipcns_enter(which: Facility, name: string): Ret<M, number>;
+  /** The name spaces that this process can name; none under a model without names. */
+  ipcns_list(): Ret<M, IpcnsRow[]>;
 
   /** Booleans as `persist` / `nopersist`; sysv* as 0, 1, 2. @returns jid. */
   jail_set(params: JailParams, flags: number): Ret<M, Jid>;

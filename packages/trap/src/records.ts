@@ -17,9 +17,14 @@ export interface ListRow<F extends Facility = Facility> {
   readonly ds: DsOf[F];
   /**
    * For a reader on the host only: the owner's jail and the true key, which FreeBSD's own listing
-   * blanks. [JAIL-35] [COM-13]
+   * blanks, and the name of the name space under a model that has names. [JAIL-35] [COM-13]
    */
-  readonly owner?: { readonly jid: number; readonly jail: string; readonly key: number };
+  readonly owner?: {
+    readonly jid: number;
+    readonly jail: string;
+    readonly key: number;
+    readonly space: string | null;
+  };
 }
 
 export interface KldStat {

@@ -86,6 +86,10 @@ export default program(
       });
       p.emit("parent");
     },
+    /** It is gone before what it began. */
+    lingers() {
+      setTimeout(() => process.exit(3), 60_000);
+    },
     async chatter(p) {
       for (let i = 0; i < 5000; i++) p.emit(i);
       await p.sleep(Number.POSITIVE_INFINITY);

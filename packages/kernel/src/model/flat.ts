@@ -7,15 +7,54 @@ import type { Model } from "../model.ts";
 
 const SPACE = 0;
 
+const KEYS = "one key space: a key finds whatever any jail made with it";
+const IDS = "an id is good everywhere, mode bits alone decide, and keys are shown";
+const NO_PARAMETERS = "no sysv* parameters: allow.sysvipc opens the one name space to the jail";
+
 export const flat: Model = {
   name: "flat",
   jailsys: null,
-  root: (k, _f, { cr_prison }) =>
-    cr_prison === k.prison0 || k.sysvipc_allowed || cr_prison.pr_allow_sysvipc ? k.prison0 : null,
+  spaces: null,
+  hasSwitch: true,
+  root(k, f, { cr_prison }) {
+    const open = k.sysvipc_allowed || cr_prison.pr_allow_sysvipc;
+    return cr_prison === k.prison0 || (open && !cr_prison.pr_noipc[f]) ? k.prison0 : null;
+  },
   keySpace: () => SPACE,
   visible: () => true,
   showsKey: () => true,
-  diesWith: () => false,
-  loaded() {},
+  spaceName: () => null,
+  created() {},
+  dying() {},
+  loaded(k, f) {
+    const denied = k.lateLoad === "deny"; // there is nothing to create, and nothing to share but all
+    for (const prison of k.prisons) prison.pr_noipc[f] = denied && prison !== k.prison0;
+  },
   unloaded() {},
+  about: {
+    system: "FreeBSD before 11",
+    lateLoad: "freebsd",
+    limits: "host",
+    differs: {
+      semget: KEYS,
+      semop: IDS,
+      semctl: IDS,
+      shmget: KEYS,
+      shmat: IDS,
+      shmctl: IDS,
+      msgget: KEYS,
+      msgsnd: IDS,
+      msgrcv: IDS,
+      msgctl: IDS,
+      ipcs: "whoever may call sees all, with keys",
+      jail_set: NO_PARAMETERS,
+      jail_get: NO_PARAMETERS,
+      jail_attach: "what the process made stays in its sight if the jail may call at all",
+      jail_remove: "objects of the jail stay, and keep it dying",
+      kldload: "jails notice nothing but `deny`; `create` has nothing to give them",
+      kldunload: "a reload gives jails back what the switch gives",
+      sysctl: "security.jail.sysvipc_allowed is the switch of all jails, and is shown in each",
+    },
+    beside: [],
+  },
 };

@@ -6,6 +6,7 @@ import { JAIL_SYS_DISABLE, JAIL_SYS_INHERIT, JAIL_SYS_NEW } from "@jailyard/abi/
 import type { Facility } from "@jailyard/abi/types";
 import { cleanup } from "../facility.ts";
 import type { Kernel } from "../kernel.ts";
+import { letIn } from "../lateload.ts";
 import type { Jailsys, Model, Root } from "../model.ts";
 import { descend, isAncestor, type Prison } from "../prison.ts";
 
@@ -57,18 +58,31 @@ function move(k: Kernel, f: Facility, prison: Prison, target: Prison | null): vo
 export const jailKeyed: Model = {
   name: "jail-keyed",
   jailsys,
+  spaces: null,
+  hasSwitch: false,
   root: (_k, f, cred) => cred.cr_prison.pr_roots[f],
   keySpace: (_k, _f, cred) => cred.cr_prison.pr_serial,
   visible: (_k, _f, root: Root, { cred }) =>
     root === cred.cr_prison || isAncestor(root as Prison, cred.cr_prison),
   showsKey: (viewer, { cred }) => viewer.cr_prison === cred.cr_prison,
-  diesWith: (f: Facility, prison) => prison.pr_roots[f] === prison,
+  spaceName: () => null,
+  created() {},
+  dying(k, f, prison) {
+    if (prison.pr_roots[f] === prison) cleanup(k, f, prison);
+  },
   loaded(k, f) {
-    for (const prison of k.prisons) {
-      prison.pr_roots[f] = prison.pr_allow_sysvipc ? k.prison0 : null; // prison0 has the bit
-    }
+    letIn(k, f, (prison, grant) => {
+      prison.pr_roots[f] = grant === "shared" ? k.prison0 : prison;
+    });
   },
   unloaded(k, f) {
     for (const prison of k.prisons) prison.pr_roots[f] = null;
+  },
+  about: {
+    system: "FreeBSD 11 and later",
+    lateLoad: "freebsd",
+    limits: "host",
+    differs: {},
+    beside: [],
   },
 };

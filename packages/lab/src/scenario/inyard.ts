@@ -46,16 +46,27 @@ export async function inYard<T>(
 /** Values of the jail parameters sysvmsg, sysvsem and sysvshm. */
 export const PRIVATE = { sysvmsg: "new", sysvsem: "new", sysvshm: "new" } as const;
 
-/** `count` jails, `jail1` and so on, one after the other. */
+/** A root of its own for each jail, as in jail.conf(5). */
+export const OWN_PATH = { path: "/jails/$name" } as const;
+
+/** The jails, one after the other; `$name` in a value is the jail's name. */
 export async function makeJails(
   yard: Yard,
   names: readonly string[],
   params: Readonly<Record<string, string | boolean>>,
 ): Promise<Jail[]> {
   const jails: Jail[] = [];
-  for (const name of names) jails.push(await yard.jail({ name, ...params }));
+  for (const name of names) jails.push(await yard.jail({ name, ...expanded(params, name) }));
   return jails;
 }
+
+const expanded = (params: Readonly<Record<string, string | boolean>>, name: string) =>
+  Object.fromEntries(
+    Object.entries(params).map(([param, value]) => [
+      param,
+      typeof value === "string" ? value.replaceAll("$name", name) : value,
+    ]),
+  );
 
 export const jailNames = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `jail${i + 1}`);

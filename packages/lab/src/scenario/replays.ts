@@ -175,7 +175,7 @@ async function replayIn(
   progress: (events: number) => void,
 ): Promise<JailReplay> {
   const patienceMs = PATIENCE_MS * Math.max(1, Math.ceil(jails / availableParallelism()));
-  const pipelined = jail.yard.config.placement === "central";
+  const pipelined = jail.yard.config.placement !== "direct";
   const handle = await jail.spawn({ module: REPLAYER, arg: { file, patienceMs, pipelined } });
   let result: Result | null = null;
   handle.on("record", (record) => {

@@ -1,0 +1,191 @@
+/**
+ * A thread of a jail as a place of calls, in placement `direct`: the pages that the kernel has mapped
+ * into it, and what it is told of them.
+ */
+import { type Sembufs, sembufs } from "@jailyard/abi/sem";
+import type { Stuck } from "@jailyard/memory/mutex";
+import { KERNEL } from "@jailyard/memory/sleepers";
+import { C_DRAIN, C_TIME, type Commons } from "./commons.ts";
+import { type IpcPage, P_ALIVE } from "./ipcpage.ts";
+import { type MsgPage, msgPage } from "./msgpage.ts";
+import { mostSops, type SemPage, semPage } from "./sempage.ts";
+import type { UndoVector } from "./semundo.ts";
+import type { Site } from "./site.ts";
+
+/** A page on its way to a thread. */
+export interface Mapping {
+  readonly facility: "sem" | "msg";
+  readonly id: number;
+  readonly buffer: SharedArrayBuffer;
+  readonly nsems: number;
+  /** Is the object's key shown to the processes of this thread? */
+  readonly showsKey: boolean;
+}
+
+export interface Mapped<P extends IpcPage> {
+  readonly page: P;
+  readonly showsKey: boolean;
+}
+
+/** Words that the thread shares with the kernel, and where in them is what. */
+export interface Head {
+  readonly words: Int32Array;
+  readonly drops: number;
+  readonly dropped: number;
+  readonly maps: number;
+  readonly caller: number;
+  readonly calls: number;
+  readonly sleeps: number;
+}
+
+/** What a thread is told at its start. */
+export interface SiteBoot {
+  readonly handoff: boolean;
+  readonly globalLocks: boolean;
+  readonly racct: boolean;
+  readonly semume: number;
+  readonly semopm: number;
+  readonly msgssz: number;
+  readonly msgtql: number;
+  readonly msgmnb: number;
+  /** Timeouts are the kernel's affair: its clock stands still. */
+  readonly virtualClock: boolean;
+}
+
+/** A thread of a jail as the place of calls. */
+export class MappedSite implements Site {
+  readonly commons: Commons;
+  readonly boot: SiteBoot;
+  readonly msginfo: Site["msginfo"];
+  readonly handoff: boolean;
+  readonly globalLocks: boolean;
+  readonly home: number;
+  readonly stuck: Stuck = () => {};
+  readonly self: number;
+  readonly #head: Head;
+  readonly sops: Sembufs;
+  readonly text: Uint8Array;
+  readonly #ringKernel: () => void;
+  readonly #sem = new Map<number, Mapped<SemPage>>();
+  readonly #msg = new Map<number, Mapped<MsgPage>>();
+  #drops: number;
+  #maps: number;
+  #lastId = -1;
+  #last: Mapped<SemPage> | null = null;
+  /** Pages that sleeping calls of this thread come back to. */
+  readonly sleptOn = new Map<object, IpcPage>();
+
+  /** `self` owns the locks taken here; `home` is where its processes sleep. */
+  constructor(
+    commons: Commons,
+    boot: SiteBoot,
+    { self, home, head }: { self: number; home: number; head: Head },
+    ringKernel: () => void,
+  ) {
+    this.self = self;
+    this.#head = head;
+    this.#drops = head.words[head.drops];
+    this.#maps = head.words[head.maps];
+    this.commons = commons;
+    this.boot = boot;
+    this.handoff = boot.handoff;
+    this.globalLocks = boot.globalLocks;
+    this.home = home;
+    this.#ringKernel = ringKernel;
+    this.msginfo = { msgssz: boot.msgssz };
+    this.sops = sembufs(mostSops(boot.semopm));
+    this.text = new Uint8Array(boot.msgmnb);
+  }
+
+  get now(): number {
+    return this.commons.words[C_TIME] >>> 0;
+  }
+
+  /** Is there a page that this thread is to let go of? */
+  get behind(): boolean {
+    return this.#head.words[this.#head.drops] !== this.#drops;
+  }
+
+  /** Let go of what the kernel has taken from this thread, and say so. */
+  follow(): void {
+    const { words, drops, dropped, maps } = this.#head;
+    const at = Atomics.load(words, drops);
+    if (words[maps] !== this.#maps) {
+      this.#maps = words[maps];
+      this.#forget();
+    }
+    if (!this.#sweep()) return;
+    this.#drops = at;
+    Atomics.store(words, dropped, at);
+  }
+
+  /** Process `tid` begins to make a call: who holds a lock is found by this if the thread dies. */
+  enter(tid: number): void {
+    this.#head.words[this.#head.caller] = tid;
+  }
+
+  count(): void {
+    this.#head.words[this.#head.calls]++;
+  }
+
+  countSleep(): void {
+    this.#head.words[this.#head.sleeps]++;
+  }
+
+  map({ facility, id, buffer, nsems, showsKey }: Mapping): void {
+    const { semopm, msgtql, msgmnb } = this.boot;
+    this.follow();
+    this.#lastId = -1;
+    if (facility === "sem") this.#sem.set(id, { page: semPage(buffer, nsems, semopm), showsKey });
+    else this.#msg.set(id, { page: msgPage(buffer, msgtql, msgmnb), showsKey });
+  }
+
+  sem(semid: number): Mapped<SemPage> | null {
+    if (semid === this.#lastId) return this.#last;
+    const mapped = this.#sem.get(semid) ?? null;
+    if (mapped !== null) {
+      this.#lastId = semid;
+      this.#last = mapped;
+    }
+    return mapped;
+  }
+
+  msg(msqid: number): Mapped<MsgPage> | null {
+    return this.#msg.get(msqid) ?? null;
+  }
+
+  #forget(): void {
+    this.#sem.clear();
+    this.#msg.clear();
+    this.#lastId = -1;
+    this.#last = null;
+  }
+
+  /** Let go of pages whose objects are gone. @returns false if a sleeping call has one still */
+  #sweep(): boolean {
+    this.#lastId = -1;
+    this.#last = null;
+    for (const map of [this.#sem, this.#msg]) {
+      for (const [id, { page }] of map) if (page.hdr[P_ALIVE] === 0) map.delete(id);
+    }
+    return this.sleptOn.size === 0;
+  }
+
+  makeUndo(): UndoVector {
+    throw new Error("a process at the gate has its undo vector from the beginning");
+  }
+
+  wake(tid: number, how: number): void {
+    const { sleepers } = this.commons;
+    const central = sleepers.home[tid] === KERNEL;
+    sleepers.wake(tid, how);
+    if (central) this.#ringKernel();
+  }
+
+  taken(): void {} // accounting is on: no queue is mapped
+
+  /** A call of a message queue is over that slept: somebody may wait for that. */
+  drained(): void {
+    if (this.commons.words[C_DRAIN] !== 0) this.#ringKernel();
+  }
+}
