@@ -1,4 +1,5 @@
 /** The `jailyard` command: its subcommands, and what becomes of an error. */
+import { isToolName, TOOLS, type ToolName } from "@jailyard/tools/names";
 import { Command, CommanderError } from "commander";
 import { interruptStatus } from "./interrupt.ts";
 import { VERSION } from "./record.ts";
@@ -13,11 +14,17 @@ Examples:
   $ jailyard run ./my-program.ts --jails 4      a program of your own
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
   $ jailyard ipcs -Z                            objects of the yard that runs, with their jails
+  $ jailyard jexec jail1 ipcs                   the same from inside a jail
 
 Exit status: 0 done; 1 it failed; 2 asked for what cannot be; 3 no such yard or jail;
 9 a conformance case failed; 130 interrupted.`;
 
 type Report = (status: number) => void;
+
+const toolAdder =
+  (tool: ToolName) =>
+  async (program: Command): Promise<void> =>
+    (await import("./tool.ts")).addTool(program, tool);
 
 /** Each command adds itself; only what the command line needs is loaded. */
 const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promise<void>>> = {
@@ -35,12 +42,12 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async bench(program, run) {
     (await import("./bench.ts")).addBench(program, run);
   },
-  async ipcs(program, run) {
-    (await import("./tool.ts")).addTool(program, "ipcs", run);
+  async completion(program, run) {
+    (await import("./completion.ts")).addCompletion(program, run, () =>
+      commandLine(undefined, () => {}),
+    );
   },
-  async jls(program, run) {
-    (await import("./tool.ts")).addTool(program, "jls", run);
-  },
+  ...Object.fromEntries(TOOLS.map((tool) => [tool, toolAdder(tool)])),
 };
 
 /** All of them, but where the first word says which. */
@@ -65,11 +72,13 @@ async function commandLine(wanted: string | undefined, run: Report): Promise<Com
 
 /** Carry out a command line. @returns the exit status */
 export async function main(args: readonly string[]): Promise<number> {
+  const [first = "", ...rest] = args;
   let status = 0;
-  const program = await commandLine(args[0], (result) => {
-    status = result;
-  });
   try {
+    if (isToolName(first)) return await (await import("./tool.ts")).runToolLine(first, rest);
+    const program = await commandLine(first, (result) => {
+      status = result;
+    });
     await program.parseAsync(args, { from: "user" });
     return status;
   } catch (error) {

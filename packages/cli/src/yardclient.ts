@@ -1,9 +1,14 @@
 /** The end that asks a running yard to run a tool. */
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { AbsentError } from "./usage.ts";
+import { Interrupted } from "@jailyard/lab/scenario/inyard";
+import type { ToolOutput, ToolRequest } from "./toolrun.ts";
+import { AbsentError, UsageError } from "./usage.ts";
 import { socketPath, yardNames } from "./yardpath.ts";
-import type { Answer, Request } from "./yardserver.ts";
+import type { Answer } from "./yardserver.ts";
+
+/** Longest request in characters. */
+export const REQUEST_MAX = 16384;
 
 /** Does a yard answer at this socket? */
 export async function isListening(path: string): Promise<boolean> {
@@ -49,20 +54,34 @@ async function whichRun(): Promise<string> {
   return names.length === 0 ? ", nor any other" : `; there are: ${names.join(", ")}`;
 }
 
-/** Have a tool run. @returns its exit status @throws AbsentError if nothing can run it */
+/**
+ * Have a tool run. @returns its exit status
+ * @throws AbsentError if nothing can run it, Interrupted on Ctrl-C, which hangs up on the tool
+ */
 export async function askYard(
   yard: string | undefined,
-  request: Request,
-  output: (answer: Answer) => void,
+  request: ToolRequest,
+  output: (output: ToolOutput) => void,
+  signal?: AbortSignal,
 ): Promise<number> {
+  const line = `${JSON.stringify(request)}\n`;
+  if (line.length > REQUEST_MAX) throw new UsageError("the arguments are too long for a yard");
   const socket = await theYard(yard);
+  const hangUp = (): void => void socket.destroy();
+  signal?.addEventListener("abort", hangUp);
   socket.on("error", () => {});
-  socket.write(`${JSON.stringify(request)}\n`);
-  for await (const line of createInterface({ input: socket })) {
-    const answer = JSON.parse(line) as Answer;
-    if ("problem" in answer) throw new AbsentError(answer.problem);
-    if ("status" in answer) return answer.status;
-    output(answer);
+  socket.write(line);
+  try {
+    for await (const text of createInterface({ input: socket })) {
+      const answer = JSON.parse(text) as Answer;
+      if ("problem" in answer) throw new AbsentError(answer.problem);
+      if ("status" in answer) return answer.status;
+      output(answer);
+    }
+  } finally {
+    signal?.removeEventListener("abort", hangUp);
+    socket.destroy();
   }
+  if (signal?.aborted) throw new Interrupted();
   throw new AbsentError("the yard went down before the tool had ended");
 }
