@@ -8,7 +8,7 @@ const OPTION_WIDTH = 24;
 export function helpText(page: Page): string {
   const { name, about, section, synopsis, description, options, exit, examples, see } = page;
   const parts = [
-    synopsis.map((line) => wrapped(`jailyard ${name} ${line}`, "  ", WIDTH)).join("\n"),
+    synopsis.map((line) => synopsisText(`jailyard ${name} ${line}`)).join("\n"),
     "",
     `${name}(${section}): ${about}.`,
     "",
@@ -28,6 +28,10 @@ export function helpText(page: Page): string {
   ];
   return `Usage:\n${parts.join("\n")}\n`;
 }
+
+/** An option and its argument stay in one line. */
+const synopsisText = (line: string): string =>
+  wrapped(line.replace(/(?<=\[[^\]]*) /g, "\u00a0"), "  ", WIDTH).replaceAll("\u00a0", " ");
 
 function optionText([option, about]: readonly [string, string]): string {
   const indent = " ".repeat(OPTION_WIDTH + 2);

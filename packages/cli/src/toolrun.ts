@@ -1,7 +1,7 @@
 /** Tools of the tools package, run as processes of a yard: on the host, or in a jail by jexec(8). */
 import { createRequire } from "node:module";
 import type { ProcessHandle } from "@jailyard/host/processhandle";
-import type { Yard } from "@jailyard/host/yard";
+import { type Yard, YardError } from "@jailyard/host/yard";
 import type { ToolName } from "@jailyard/tools/names";
 import { isErrorLine } from "@jailyard/tools/warn";
 
@@ -28,6 +28,7 @@ const GRACE_MS = 1000;
  * Run a tool. It is a process like any other: what it sees is what its jail sees.
  * @returns its exit status, or 128 and the signal that ended it. `gone`: nobody wants to know any
  * more, so it is hung up on.
+ * @throws YardError if the yard goes down meanwhile
  */
 export async function runTool(
   yard: Yard,
@@ -47,6 +48,7 @@ export async function runTool(
   const stop = hangUpWith(process, gone);
   const { status, signal, error } = await process.exited;
   stop();
+  if (error instanceof YardError) throw error; // it went down, or its kernel died
   if (error !== null) output({ stderr: `${tool}: ${error.message}` });
   return status ?? BY_SIGNAL + (signal ?? 0);
 }

@@ -69,19 +69,31 @@ export async function askYard(
   const socket = await theYard(yard);
   const hangUp = (): void => void socket.destroy();
   signal?.addEventListener("abort", hangUp);
-  socket.on("error", () => {});
-  socket.write(line);
-  try {
-    for await (const text of createInterface({ input: socket })) {
-      const answer = JSON.parse(text) as Answer;
-      if ("problem" in answer) throw new AbsentError(answer.problem);
-      if ("status" in answer) return answer.status;
-      output(answer);
-    }
-  } finally {
-    signal?.removeEventListener("abort", hangUp);
-    socket.destroy();
-  }
+  const last = await answers(socket, line, output);
+  signal?.removeEventListener("abort", hangUp);
+  socket.destroy();
+  if (last !== null && "status" in last) return last.status;
+  if (last !== null) throw new AbsentError(last.problem);
   if (signal?.aborted) throw new Interrupted();
   throw new AbsentError("the yard went down before the tool had ended");
+}
+
+type Last = Exclude<Answer, ToolOutput>;
+
+/** Ask, and pass on what is said until the last word; null: it was never said. */
+function answers(
+  socket: Socket,
+  request: string,
+  output: (output: ToolOutput) => void,
+): Promise<Last | null> {
+  return new Promise((resolve) => {
+    createInterface({ input: socket }).on("line", (text) => {
+      const answer = JSON.parse(text) as Answer;
+      if ("problem" in answer || "status" in answer) resolve(answer);
+      else output(answer);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(null));
+    socket.write(request);
+  });
 }

@@ -21,8 +21,10 @@ export const page: Page = {
   examples: [
     { about: "one that is in use", argv: ["kldunload", "sysvshm"] },
     { about: "who has the objects?", argv: ["ipcs", "-mZ"] },
-    { about: "remove them, then it goes", argv: ["ipcrm", "-m", "-1"] },
+    { about: "removed, but attached still", argv: ["ipcrm", "-m", "-1"] },
     { about: "", argv: ["kldunload", "sysvshm"] },
+    { about: "it goes once nobody attaches them", argv: ["jail", "-R", "web"] },
+    { about: "", argv: ["kldunload", "-v", "sysvshm"] },
     { about: "one that is not loaded", argv: ["kldunload", "sysvshm"] },
   ],
   see: ["kldload(8)", "kldstat(8)", "ipcrm(1)"],
