@@ -24,9 +24,6 @@ import { SCALING_BENCHES } from "./scaling.ts";
 import { START_BENCHES } from "./start.ts";
 import { markdown, provenance, rewriteReadme } from "./table.ts";
 
-// Each yard of a run listens for the signal with which Node writes a heap's profile; ten is no limit.
-process.setMaxListeners(0);
-
 /** In the order of docs/benchmarks.md. */
 const BENCHES: readonly Bench[] = [
   ...CALL_BENCHES,

@@ -85,6 +85,14 @@ test("a script boots a yard, and a program runs in a jail of it", async () => {
   expect({ stdout, stderr }).toEqual({ stdout: "one semaphore\nstatus 3\n", stderr: "" });
 });
 
+test("a stress run with its report", async () => {
+  const mix = ["--workload", "sem,msg", "--seconds", "0.3", "--report", join(folder, "r.html")];
+  const { stdout } = await jailyard("stress", ...mix);
+  expect(stdout).toMatch(/All checks held/);
+  const report = await readFile(join(folder, "r.html"), "utf8");
+  expect(report).toContain("function drawChart(");
+});
+
 test("the declarations serve a TypeScript user", async () => {
   await writeFile(join(folder, "typed.ts"), CONSUMER);
   const types = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];

@@ -7,7 +7,10 @@ const threads = createRequire(import.meta.url)("node:worker_threads") as { Worke
 threads.Worker = class extends threads.Worker {
   constructor(file: URL | string, options: WorkerOptions) {
     super(file, options);
-    if (options.name === "kernel") process.on("SIGUSR2", () => void this.terminate());
+    if (options.name !== "kernel") return;
+    const kill = (): void => void this.terminate();
+    process.on("SIGUSR2", kill);
+    this.once("exit", () => process.off("SIGUSR2", kill)); // a bench has many kernels, one by one
   }
 };
 syncBuiltinESMExports();

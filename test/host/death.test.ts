@@ -121,7 +121,8 @@ describe.each(placements)("placement %s", (placement) => {
   ])("a parent is told of a child that %s", async (child, end) => {
     const parent = await start(jail, "parent", { child }, "blocker");
     expect(await parent.next()).toEqual({ child: expect.any(Number) });
-    expect(await parent.next()).toBe("ready"); // the child
+    expect(await parent.next()).toBe("ready"); // the child, whose thread has a port of its own
+    await parent.process.kill("SIGUSR1");
     expect(await parent.next()).toEqual(end);
     expect(await parent.process.exited).toMatchObject({ status: 0 });
   });
@@ -131,6 +132,7 @@ describe.each(placements)("placement %s", (placement) => {
       const parent = await start(jail, "parent", { child: "spins" }, "blocker");
       const { child } = (await parent.next()) as { child: number };
       expect(await parent.next()).toBe("ready");
+      await parent.process.kill("SIGUSR1");
       if (killer === "crash") await jail.crash(child as never);
       else await yard.control.kill(child as never, 9);
       expect(await parent.next()).toEqual({ status: null, signal: 9 });

@@ -2,7 +2,7 @@
 import type { Jail } from "@jailyard/host/jail";
 import type { Yard } from "@jailyard/host/yard";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { privateJail, quiet, sleeps, start, until } from "../support/yard.ts";
+import { privateJail, programUrl, quiet, sleeps, start, until } from "../support/yard.ts";
 
 let yard: Yard;
 let jail: Jail;
@@ -34,6 +34,17 @@ describe("a process", () => {
     expect(await holder.process.exited).toMatchObject({ status: null, signal: 9 });
     expect(await waiter.process.exited).toMatchObject({ status: 0, signal: null });
     expect(await processes()).toBe(0);
+  });
+
+  test("that calls without end and without a sleep leaves turns to others, and can be killed", async () => {
+    const busy = await start(jail, "default", {}, "busy");
+    expect(await busy.next()).toBe("ready");
+    const other = await start(jail, "many");
+    expect(await other.next()).toBe(1000);
+    await busy.process.kill("SIGKILL");
+    expect(await busy.process.exited).toMatchObject({ signal: 9 });
+    await jail.spawn({ module: programUrl("worker"), arg: { entry: "many" } });
+    expect(yard.threads.size).toBe(1); // the one that busy had: it gave it back by itself
   });
 
   test("that sleeps and is killed is gone from the queue", async () => {

@@ -7,6 +7,7 @@ import { jailSet } from "@jailyard/kernel/jailset";
 import type { Kernel } from "@jailyard/kernel/kernel";
 import { kldload, kldunload } from "@jailyard/kernel/kld";
 import { MODELS, type ModelName } from "@jailyard/kernel/model";
+import { setcred } from "@jailyard/kernel/proc";
 import { sysctlWrite } from "@jailyard/kernel/sysctl";
 import { describe, expect, test } from "vitest";
 import { createSpace, DISABLE, INHERIT, NEW } from "../support/jail.ts";
@@ -55,6 +56,12 @@ describe.each(MODELS)("model %s", (model) => {
     const flags = JAIL_CREATE | JAIL_ATTACH;
     expect(jailSet(k, td, { name: "b" }, flags, { errmsg: "" })).toBe(OK);
     expect(once(told)).toEqual(["a"]);
+  });
+
+  test("a process changes its credentials: its prison", () => {
+    const { k, told } = watched(model);
+    expect(setcred(k, process(k), 70, 70, [])).toBe(OK);
+    expect(once(told)).toEqual(["0"]);
   });
 
   test("calls that change nothing of the kind are silent", () => {

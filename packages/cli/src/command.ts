@@ -16,22 +16,17 @@ import { YardServer } from "./yardserver.ts";
 export interface YardOptions {
   readonly logLevel: LogLevel;
   readonly yard?: string;
-  readonly placement: Placement;
-  readonly wake: Wake;
-  readonly locks: Locking;
+  readonly placement?: Placement;
+  readonly wake?: Wake;
+  readonly locks?: Locking;
 }
 
 export function addYardOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--log-level <level>", "what the yard tells on stderr")
-        .choices(LOG_LEVELS)
-        .default("error"),
-    )
+  return addNameOptions(command)
     .addOption(
       new Option("--placement <where>", "where calls that one page decides run: caller or kernel")
         .choices(PLACEMENTS)
-        .default("central"),
+        .default("direct"),
     )
     .addOption(
       new Option(
@@ -45,6 +40,16 @@ export function addYardOptions(command: Command): Command {
       new Option("--locks <what>", "what a lock covers: an object, or as FreeBSD's global mutexes")
         .choices(LOCKINGS)
         .default("object"),
+    );
+}
+
+/** Those of them that say nothing of what is measured. */
+export function addNameOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--log-level <level>", "what the yard tells on stderr")
+        .choices(LOG_LEVELS)
+        .default("error"),
     )
     .option(
       "--yard <name>",
@@ -60,7 +65,11 @@ export async function listening<T>(
   const server = await YardServer.listen(options.yard ?? String(process.pid));
   try {
     const { logLevel: log, placement, wake, locks } = options;
-    const manner = { placement, wake, locks };
+    const manner = {
+      ...(placement && { placement }),
+      ...(wake && { wake }),
+      ...(locks && { locks }),
+    };
     return await work({ log, manner, signal: interrupted, onYard: server.serve });
   } finally {
     await server.close();

@@ -12,6 +12,7 @@ const EXAMPLES = `
 Examples:
   $ jailyard run postgres                       PostgreSQL in jails: how it broke, how it works
   $ jailyard run ./my-program.ts --jails 4      a program of your own
+  $ jailyard stress --workload sem=3,msg=1      a mix of workloads, measured
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
   $ jailyard ipcs -Z                            objects of the yard that runs, with their jails
   $ jailyard jexec jail1 ipcs                   the same from inside a jail
@@ -32,6 +33,15 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
     const { addRun } = await import("./runfile.ts");
     const { addRunPostgres } = await import("./runpostgres.ts");
     addRunPostgres(addRun(program, run), run);
+  },
+  async stress(program, run) {
+    (await import("./stress.ts")).addStress(program, run);
+  },
+  async workloads(program, run) {
+    (await import("./workloads.ts")).addWorkloads(program, run);
+  },
+  async compare(program, run) {
+    (await import("./compare.ts")).addCompare(program, run);
   },
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);
@@ -92,6 +102,9 @@ const STATUS: Readonly<Record<string, number>> = {
   RecordingError: 2,
   CorpusError: 2,
   AbsentError: 3,
+  SettingsError: 2,
+  StressError: 1,
+  WriteError: 1,
   YardError: 1,
 };
 

@@ -3,10 +3,10 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { LATE_LOADS, type LateLoad } from "@jailyard/kernel/lateload";
-import { MODELS, type Model, type ModelName } from "@jailyard/kernel/model";
+import { MODELS, type ModelName } from "@jailyard/kernel/model";
 import { modelNamed } from "@jailyard/kernel/models";
 import { LIMIT_SCOPES, type LimitScope } from "@jailyard/kernel/usage";
-import { jailNames, OWN_PATH, PRIVATE } from "@jailyard/lab/scenario/inyard";
+import { jailNames, privateParams } from "@jailyard/lab/scenario/inyard";
 import {
   type Output,
   type ProgramEnd,
@@ -152,12 +152,6 @@ function paramsOf({ model, param = [] }: RunOptions): Record<string, string> {
     return [text.slice(0, at), text.slice(at + 1)] as const;
   });
   return { ...privateParams(modelNamed(model)), ...Object.fromEntries(given) };
-}
-
-/** By parameters, by a path whose broker is its own, or by nothing at all. */
-function privateParams({ jailsys, name }: Model): Record<string, string> {
-  if (jailsys !== null) return PRIVATE;
-  return name === "broker" ? OWN_PATH : {};
 }
 
 /** A stack without our frames and Node's. */

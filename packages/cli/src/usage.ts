@@ -113,11 +113,11 @@ function known(name: string): string {
 }
 
 /** A file to be written at the end of a long run: refused at its beginning. @throws UsageError */
-export function checkWritable(file: string, exists = isDirectory): void {
+export function checkWritable(file: string, exists = isDirectory, option = "--json"): void {
   const directory = file.includes("/") ? file.replace(/\/[^/]*$/, "") || "/" : ".";
-  if (exists(file)) throw new UsageError(`--json ${file} is a directory; name a file in it`);
+  if (exists(file)) throw new UsageError(`${option} ${file} is a directory; name a file in it`);
   if (!exists(directory)) {
-    throw new UsageError(`--json ${file}: there is no directory ${directory}; make it first`);
+    throw new UsageError(`${option} ${file}: there is no directory ${directory}; make it first`);
   }
 }
 

@@ -5,9 +5,15 @@ import { SIGKILL } from "@jailyard/abi/signal";
 import * as sys from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { getJson, RET0 } from "@jailyard/abi/wire";
-import { MSQ_MTX, SEM_UNDO_MTX } from "@jailyard/kernel/commons";
+import { C_BROKEN, MSQ_MTX, SEM_UNDO_MTX } from "@jailyard/kernel/commons";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
-import { interruptElsewhere, killElsewhere, msgElsewhere } from "@jailyard/kernel/elsewhere";
+import {
+  interruptElsewhere,
+  isElsewhere,
+  killElsewhere,
+  msgElsewhere,
+} from "@jailyard/kernel/elsewhere";
+import { brokenInvariants } from "@jailyard/kernel/invariants";
 import { type Kernel, NO_HOOKS, run } from "@jailyard/kernel/kernel";
 import type { MsgPage } from "@jailyard/kernel/msgpage";
 import type { Prison } from "@jailyard/kernel/prison";
@@ -15,14 +21,15 @@ import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
 import { msgRepair, semRepair } from "@jailyard/kernel/repair";
 import type { SemPage } from "@jailyard/kernel/sempage";
 import { UndoVector } from "@jailyard/kernel/semundo";
+import { lockPage, lockQueues, unlockPage, unlockQueues } from "@jailyard/kernel/site";
 import { SLEEPING, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
 import { mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
 import { Carver } from "@jailyard/memory/page";
 import { AWAKE, KILLED } from "@jailyard/memory/sleepers";
-import { CALLER, DIRECT_CALLS, DIRECT_SLEEPS, GRANT } from "@jailyard/trap/gate";
+import { BROKEN, CALLER, DIRECT_CALLS, DIRECT_SLEEPS } from "@jailyard/trap/gate";
 import { answer, type KernThread, nudge, unseenSignals } from "@jailyard/trap/kern";
 import type { EndedEvent } from "./boot.ts";
-import { Mappings, type ThreadMaps, thaw } from "./mappings.ts";
+import { Mappings, type ThreadMaps } from "./mappings.ts";
 
 interface Binding {
   readonly td: Thread;
@@ -31,6 +38,8 @@ interface Binding {
   readonly slot: number;
   /** A call is under way and not answered. */
   calling: boolean;
+  /** Its thread knows that it has ended. */
+  told: boolean;
 }
 
 /** A thread that is attached to the gate: whose jail it is, and its processes by slot. */
@@ -45,24 +54,13 @@ type Spawn =
   | { readonly uid: number; readonly gid: number; readonly groups: number[]; readonly comm: string }
   | { readonly adopt: Pid };
 
-/** Calls after which a process may see something else than before, or others may. */
-const CHANGES_VIEWS: ReadonlySet<number> = new Set([
-  sys.SYS_jail_set,
-  sys.SYS_jail_attach,
-  sys.SYS_jail_remove,
-  sys.SYS_kldload,
-  sys.SYS_kldunload,
-  sys.SYS_sysctl,
-  sys.SYS_setcred,
-  sys.SYS_ipcns_create,
-  sys.SYS_ipcns_enter,
-  sys.SYS_exit,
-]);
-
-/** Let go of every lock that a dead thread holds, once what it left half done is repaired. */
-function release(k: Kernel, { thread, objects }: ThreadMaps): void {
-  const dead = k.threads[thread.page.head[CALLER]];
-  for (const { page } of objects) {
+/**
+ * Let go of every lock that a dead thread holds, once what it left half done is repaired. `dead` is
+ * its process that called last; a call of one that has ended had changed nothing.
+ */
+function release(k: Kernel, maps: ThreadMaps, dead: Thread | null): void {
+  const { thread } = maps;
+  for (const page of maps.all()) {
     if (mtxOwner(page.mtx, 0) !== thread.home) continue;
     if (dead !== null && "sem" in page) semRepair(k, page as SemPage, dead);
     else if (dead !== null) msgRepair(k, page as MsgPage, dead);
@@ -94,8 +92,10 @@ export class Bindings {
    * parent, then the one that is started for them.
    */
   readonly #unstarted = new Map<Thread, number>();
+  /** Rows of processes that were killed as they slept on a page, until their thread has seen it. */
+  readonly #unseen = new Map<number, KernThread>();
   readonly counts = new Map<Prison, JailCounts>();
-  /** Views have changed since the last review. */
+  /** What somebody may call or see has changed since the last review: the kernel said so. */
   #stale = false;
 
   constructor(k: Kernel, direct: boolean, report: (event: EndedEvent) => void) {
@@ -133,11 +133,8 @@ export class Bindings {
     if (attached === undefined) return;
     this.#unlock(attached);
     this.#count(attached);
-    const { state } = this.#k.commons.sleepers;
     for (const binding of attached.slots) {
-      if (binding === undefined) continue;
-      psignal(this.#k, binding.td, SIGKILL);
-      if (state[binding.td.tid] === KILLED) Atomics.store(state, binding.td.tid, AWAKE);
+      if (binding !== undefined) psignal(this.#k, binding.td, SIGKILL);
     }
     for (const [child, thread] of this.#unstarted) {
       if (thread === ix) psignal(this.#k, child, SIGKILL);
@@ -145,23 +142,40 @@ export class Bindings {
     this.#threads[ix] = undefined;
     run(this.#k); // ends who slept in the kernel, which looks at what the thread had
     this.#mappings?.detach(attached.thread);
+    this.#see(attached.thread);
+  }
+
+  /** What nobody is left to see. */
+  #see(gone: KernThread): void {
+    const { state } = this.#k.commons.sleepers;
+    for (const [tid, thread] of this.#unseen) {
+      if (thread === gone && state[tid] === KILLED) Atomics.store(state, tid, AWAKE);
+      if (state[tid] !== KILLED) this.#unseen.delete(tid);
+    }
   }
 
   /** A thread that has ended: what it left half done, the locks it held, the wake-ups it owed. */
   #unlock(attached: Attached): void {
     if (this.#mappings === null) return;
     const maps = this.#mappings.of(attached.thread);
-    if (maps.frozen !== null) thaw(maps.frozen);
-    maps.frozen = null;
-    release(this.#k, maps);
+    this.#mappings.thaw(attached.thread);
+    release(this.#k, maps, this.#caller(attached.thread));
     this.#k.commons.sleepers.again();
   }
 
   /** The kernel waits for a lock whose owner does not let go. */
   #repairIfDead(owner: number): void {
-    const thread = this.#threads[owner - 1]?.thread; // an owner is a home
-    if (thread === undefined || !this.#k.commons.sleepers.isGone(owner)) return;
-    release(this.#k, this.#mappings!.of(thread));
+    const attached = this.#threads[owner - 1]; // an owner is a home
+    if (attached === undefined || this.#mendThread(attached)) return;
+    const { thread } = attached;
+    if (!this.#k.commons.sleepers.isGone(owner)) return;
+    release(this.#k, this.#mappings!.of(thread), this.#caller(thread));
+  }
+
+  /** Who called last in the thread, if it has not ended. */
+  #caller(thread: KernThread): Thread | null {
+    const binding = this.#byTid[thread.page.head[CALLER]];
+    return binding?.thread === thread ? binding.td : null;
   }
 
   /** The thread is about to be ended: it is in no critical section until it is detached. */
@@ -191,17 +205,12 @@ export class Bindings {
     return counts;
   }
 
-  /** After anything that is not one process's own affair: what threads have must still be theirs. */
-  review(): void {
-    this.#stale = false;
-    if (this.#mappings === null) return;
-    const bindings = this.#byTid.filter((binding) => binding !== undefined);
-    this.#mappings.review(bindings);
-  }
-
-  /** A review if the kernel asked for one since the last. */
+  /** Once a call is over, before its caller is told: what threads have must still be theirs. */
   settle(): void {
-    if (this.#stale) this.review();
+    const stale = this.#stale;
+    this.#stale = false;
+    if (!stale || this.#mappings === null) return;
+    this.#mappings.review(this.#byTid.filter((binding) => binding !== undefined));
   }
 
   /** A forked child whose thread cannot be started. */
@@ -231,7 +240,8 @@ export class Bindings {
   }
 
   #call(attached: Attached, binding: Binding, word: number): void {
-    const { tf } = binding;
+    const { tf, thread } = binding;
+    if (thread.page.head[BROKEN] !== 0) this.mend();
     const sysno = word & ~sys.SYS_UNMAPPED;
     binding.calling = true;
     const counts = this.counts.get(attached.prison)!;
@@ -242,7 +252,6 @@ export class Bindings {
       return this.#answer(binding, EMAPPED);
     }
     const error = syscall(this.#k, tf, sysno);
-    if (CHANGES_VIEWS.has(sysno)) this.#stale = true;
     if (error === ESLEEP) {
       counts.sleeps++;
       // A signal that came between the program's last look and this call would be seen too late.
@@ -278,7 +287,7 @@ export class Bindings {
   #bind(attached: Attached, slot: number, td: Thread): Binding {
     const frame = attached.thread.page.frame(slot);
     const tf = trapframe(td, frame, this.#k.seminfo.semopm);
-    const binding: Binding = { td, tf, thread: attached.thread, slot, calling: false };
+    const binding: Binding = { td, tf, thread: attached.thread, slot, calling: false, told: false };
     attached.slots[slot] = binding;
     this.#byTid[td.tid] = binding;
     if (this.#mappings !== null) this.#giveUndo(attached.thread, slot, td);
@@ -344,9 +353,12 @@ export class Bindings {
     const binding = this.#byTid[td.tid];
     if (binding === undefined || this.#mappings === null) return;
     const { thread, slot } = binding;
-    Atomics.store(thread.page.words, thread.page.row(slot) + GRANT, 0);
+    this.#mappings.die(thread, slot);
     this.#mappings.barrier(thread);
+    // Its thread may use the slot again as soon as it sees that the sleep is over.
+    if (isElsewhere(this.#k, td)) this.#nudgeDead(binding, td.p_killed);
     killElsewhere(this.#k, td);
+    if (this.#k.commons.sleepers.state[td.tid] === KILLED) this.#unseen.set(td.tid, thread);
   }
 
   /** Kernel hook: the process's vector can be changed until the result is called. */
@@ -365,8 +377,14 @@ export class Bindings {
     this.#byTid[td.tid] = undefined;
     const attached = this.#threads[binding.thread.ix];
     if (attached !== undefined) attached.slots[binding.slot] = undefined;
-    nudge(binding.thread, binding.slot, { killed: td.p_xstat || 1 });
+    if (!binding.told) this.#nudgeDead(binding, td.p_xstat);
+    td.td_undo = null; // the memory is the slot's next process's
     if (binding.calling && binding.tf.sysno !== sys.SYS_exit) this.#answer(binding, EDEAD);
+  }
+
+  #nudgeDead(binding: Binding, how: number): void {
+    binding.told = true;
+    nudge(binding.thread, binding.slot, { killed: how || 1 });
   }
 
   /** Whose program may not know of it, and keeps its thread; or whom somebody asks for. */
@@ -377,8 +395,57 @@ export class Bindings {
     this.#report({ pid: td.p_pid, xstat: td.p_xstat, thread: thread.ix, outside });
   }
 
-  /** What does not hold between processes and threads, a line each. */
-  broken(): string[] {
+  /** Invariants that do not hold, a line each, while no page can change. */
+  check(): string[] {
+    for (;;) {
+      const release = this.#hold();
+      const gone = this.#threads.filter((one) => one && this.#isGone(one));
+      const broken = gone.length > 0 ? [] : [...brokenInvariants(this.#k), ...this.#broken()];
+      release();
+      if (gone.length === 0) return broken;
+      for (const one of gone) this.detach(one!.thread.ix); // what ran there is dead, and not yet so
+    }
+  }
+
+  /**
+   * Take back what calls on pages had begun that an exception ended. Their threads are in no other,
+   * and wait until this is done.
+   */
+  mend(): void {
+    Atomics.store(this.#k.commons.words, C_BROKEN, 0);
+    for (const attached of this.#threads) if (attached !== undefined) this.#mendThread(attached);
+  }
+
+  #mendThread({ thread }: Attached): boolean {
+    const { head } = thread.page;
+    if (this.#mappings === null || Atomics.load(head, BROKEN) === 0) return false;
+    release(this.#k, this.#mappings.of(thread), this.#caller(thread));
+    this.#k.commons.sleepers.again();
+    Atomics.store(head, BROKEN, 0);
+    Atomics.notify(head, BROKEN);
+    return true;
+  }
+
+  #isGone({ thread }: Attached): boolean {
+    return this.#k.commons.sleepers.isGone(thread.home);
+  }
+
+  /** Lock the pages of all sets and queues. @returns what unlocks them */
+  #hold(): () => void {
+    const k = this.#k;
+    const sets = k.modules.sem.loaded ? k.sem.slots : [];
+    const queues = k.modules.msg.loaded ? k.msg.table.slots : [];
+    const pages = [...sets, ...queues].flatMap((object) => (object ? [object.page] : []));
+    lockQueues(k);
+    for (const page of pages) lockPage(k, page);
+    return () => {
+      for (const page of pages) unlockPage(page);
+      unlockQueues(k);
+    };
+  }
+
+  /** What does not hold between processes and threads. */
+  #broken(): string[] {
     const broken: string[] = [];
     const bound = this.#threads.flatMap((attached) => attached?.slots ?? []);
     const alive = new Set([...this.#k.procs.values()].filter((td) => td.p_state !== ZOMBIE));

@@ -11,7 +11,7 @@ import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jaily
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
 import { deadlineElsewhere, expireElsewhere, sleepsElsewhere } from "@jailyard/kernel/elsewhere";
 import { facilityBusy } from "@jailyard/kernel/facility";
-import { brokenInvariants, leftIn } from "@jailyard/kernel/invariants";
+import { leftIn } from "@jailyard/kernel/invariants";
 import { jailGet, jailRemove } from "@jailyard/kernel/jail";
 import { jailSet } from "@jailyard/kernel/jailset";
 import { type Kernel, type KernelConfig, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
@@ -123,7 +123,6 @@ export class Control {
     const td = this.#k.procs.get(pid);
     if (td === undefined || td.p_state === ZOMBIE) return false;
     setcred(this.#k, td, uid, gid, groups, true);
-    this.#bindings.review();
     return true;
   }
 
@@ -136,8 +135,6 @@ export class Control {
     const out = { errmsg: "", jid: 0 as Jid };
     const error = jailSet(this.#k, null, params, create ? JAIL_CREATE : JAIL_UPDATE, out);
     run(this.#k);
-    if (create) this.#bindings.settle();
-    else this.#bindings.review();
     return { error, errmsg: out.errmsg, jid: out.jid };
   }
 
@@ -150,14 +147,12 @@ export class Control {
   jailRemove(jid: Jid): Errno {
     const error = jailRemove(this.#k, null, jid);
     run(this.#k);
-    this.#bindings.review();
     return error;
   }
 
   sysctl(name: string, value?: number): { error: Errno; old: string | number | null } {
     const old = sysctlRead(this.#k, null, name);
     const error = value === undefined ? OK : sysctlWrite(this.#k, null, name, value);
-    this.#bindings.review();
     return { error, old };
   }
 
@@ -214,7 +209,7 @@ export class Control {
 
   /** Invariants that do not hold now, a line each: the kernel's, and those of processes and threads. */
   check(): string[] {
-    return [...brokenInvariants(this.#k), ...this.#bindings.broken()];
+    return this.#bindings.check();
   }
 
   /** What there is, by kind: nothing is `{}`. */

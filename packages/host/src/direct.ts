@@ -10,6 +10,7 @@ import { Carver } from "@jailyard/memory/page";
 import { homeOf, OWN } from "@jailyard/memory/sleepers";
 import type { Direct, DirectThread } from "@jailyard/trap/direct";
 import {
+  BROKEN,
   CALLER,
   DIRECT_CALLS,
   DIRECT_SLEEPS,
@@ -40,7 +41,8 @@ export function makeDirect(
   const self = homeOf(boot.thread);
   const bell = new Int32Array(boot.bell);
   const where = { self, home: own ? OWN : self, head: headOf(gate.page) };
-  const place = new MappedSite(commons, site, where, () => ringKernel(bell));
+  const ring = (): void => ringKernel(bell);
+  const place = new MappedSite(commons, site, where, ring, () => gate.receive());
   gate.onPost = (message) => place.map(message as Mapping);
   const thread: DirectThread = { bind: (slot) => bind(place, gate.page, slot) };
   gate.direct = thread;
@@ -54,6 +56,7 @@ const headOf = ({ head }: GatePage): Head => ({
   caller: CALLER,
   calls: DIRECT_CALLS,
   sleeps: DIRECT_SLEEPS,
+  broken: BROKEN,
 });
 
 function bind(place: MappedSite, page: GatePage, slot: number): Direct {

@@ -3,6 +3,7 @@
  * processes of the jail as coroutines, or one process that owns the thread.
  */
 
+import * as module from "node:module";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { EDEAD, errnoName, OK, strerror } from "@jailyard/abi/errno";
@@ -67,9 +68,10 @@ function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, 
 }
 
 /** The program of a module. @throws Error with the file's name in its message */
-async function load(module: string): Promise<Program> {
-  const url = module.startsWith("file:") ? module : pathToFileURL(module).href;
+async function load(file: string): Promise<Program> {
+  const url = file.startsWith("file:") ? file : pathToFileURL(file).href;
   const loaded = (await import(url)) as { default?: unknown };
+  module.flushCompileCache?.(); // the next thread need not strip its types
   return programOf(loaded.default, url);
 }
 

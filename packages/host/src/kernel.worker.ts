@@ -7,7 +7,7 @@
 
 import { availableParallelism } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
-import { commons } from "@jailyard/kernel/commons";
+import { C_BROKEN, commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeKernel, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
 import { takeWoken, unsleep } from "@jailyard/kernel/runq";
 import { KERNEL } from "@jailyard/memory/sleepers";
@@ -45,6 +45,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 function clock(): void {
   const { k } = system;
   if (!boot.virtualClock) tick(k, Date.now());
+  if (k.commons.words[C_BROKEN] !== 0) system.bindings.mend();
   takeWoken(k);
   if (k.drainers.size > 0) for (const drainer of k.drainers) unsleep(k, drainer);
   if (k.runq.length > 0) run(k);
@@ -72,7 +73,9 @@ const deadly = new Proxy(control, {
     if (typeof method !== "function") return method;
     return (...args: unknown[]): unknown => {
       try {
-        return method.apply(target, args);
+        const result: unknown = method.apply(target, args);
+        system.bindings.settle();
+        return result;
       } catch (error) {
         panic ??= error;
         return new Promise(() => {}); // the caller is told with everybody else

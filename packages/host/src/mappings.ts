@@ -12,20 +12,22 @@ import { IPC_R, IPC_STAT, IPC_W } from "@jailyard/abi/ipc";
 import { GETNCNT, GETPID, GETVAL, GETZCNT } from "@jailyard/abi/sem";
 import { SYS_msgctl, SYS_msgrcv, SYS_msgsnd, SYS_semctl, SYS_semop } from "@jailyard/abi/syscall";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";
+import { tableOf } from "@jailyard/kernel/facility";
 import { type IpcPage, P_ALIVE } from "@jailyard/kernel/ipcpage";
-import { ipcperm } from "@jailyard/kernel/ipcperm";
-import type { IpcObject, IpcTable } from "@jailyard/kernel/ipctable";
+import { permits } from "@jailyard/kernel/ipcperm";
+import type { IpcObject } from "@jailyard/kernel/ipctable";
 import { KERNEL_OWNER, type Kernel } from "@jailyard/kernel/kernel";
 import type { Mapping } from "@jailyard/kernel/mappedsite";
 import type { Root } from "@jailyard/kernel/model";
 import { poolIsShared } from "@jailyard/kernel/msgpool";
 import type { SemPage } from "@jailyard/kernel/sempage";
-import { lockPage, unlockPage } from "@jailyard/kernel/site";
+import { lockPage, lockQueues, unlockPage, unlockQueues } from "@jailyard/kernel/site";
 import type { Thread } from "@jailyard/kernel/thread";
 import { mtxOwner } from "@jailyard/memory/mutex";
 import {
   DROPPED,
   DROPS,
+  DYING,
   GID,
   GRANT,
   GROUPS,
@@ -115,10 +117,6 @@ export class Mappings {
     return this.#maps.get(thread)!;
   }
 
-  get threads(): Iterable<ThreadMaps> {
-    return this.#maps.values();
-  }
-
   /** The thread is gone, and with it what it had. */
   detach(thread: KernThread): void {
     const maps = this.of(thread);
@@ -137,7 +135,7 @@ export class Mappings {
 
   /** Kernel hook `retired`: true if some thread has the page, which is kept until none does. */
   retired(page: IpcPage): boolean {
-    this.collect();
+    this.#collect();
     const holders = this.#holders.get(page);
     if (holders === undefined) return false;
     this.#retired.add(page);
@@ -154,18 +152,11 @@ export class Mappings {
   }
 
   /** Take back what threads have let go of. */
-  collect(): void {
+  #collect(): void {
     if (this.#retired.size === 0) return;
     for (const maps of this.#maps.values()) {
       for (const page of maps.letGo()) this.#letGo(maps.thread, page);
     }
-  }
-
-  /** Bytes of pages that are kept for threads that have not let go yet. */
-  get keptBytes(): number {
-    let bytes = 0;
-    for (const { buffer } of this.#retired) bytes += buffer.byteLength;
-    return bytes;
   }
 
   /**
@@ -174,13 +165,14 @@ export class Mappings {
    */
   map({ td, thread, slot }: Granted, sysno: number, a: Float64Array): boolean {
     const f = onPage(sysno, a[2], a[1]);
-    if (f === null || thread.page.words[thread.page.row(slot) + GRANT] === 0) return false;
-    const object = this.#find(td, f, a[0]);
+    if (f === null || thread.page.words[thread.page.row(slot) + GRANT] <= 0) return false;
     const maps = this.of(thread);
+    if (maps.frozen !== null) return false; // it may be ended at any moment
+    const object = this.#find(td, f, a[0]);
     if (object === null || maps.objects.has(object)) return false;
     maps.objects.add(object);
     this.#hold(thread, object.page);
-    post(thread, this.#mapping(td, f, object));
+    post(thread, this.#mapping(td, f, object, thread.page.head[MAPS]));
     return true;
   }
 
@@ -193,17 +185,16 @@ export class Mappings {
     const object = tableOf(k, f).at(id);
     if (object === null || object.page.hdr[P_ALIVE] === 0) return null;
     if (!k.model.visible(k, f, root, object)) return null;
-    const { td_reason } = td;
-    const usable = ipcperm(td, object.page, IPC_R) === 0 || ipcperm(td, object.page, IPC_W) === 0;
-    td.td_reason = td_reason;
+    const usable = permits(td, object.page, IPC_R) || permits(td, object.page, IPC_W);
     return usable ? object : null;
   }
 
-  #mapping(td: Thread, facility: "sem" | "msg", object: AnyObject): Mapping {
+  #mapping(td: Thread, facility: "sem" | "msg", object: AnyObject, maps: number): Mapping {
     const k = this.#k;
     const { page } = object;
     return {
       facility,
+      maps,
       id: tableOf(k, facility).idOf(object),
       buffer: page.buffer,
       nsems: facility === "sem" ? (page as SemPage).nsems : 0,
@@ -222,7 +213,7 @@ export class Mappings {
     const { words } = thread.page;
     const row = thread.page.row(slot);
     const { cr_uid, cr_gid, cr_groups, cr_prison } = td.p_ucred;
-    if (words[row + GRANT] !== 0 || cr_prison !== home || cr_groups.length > GROUPS_MAX) return;
+    if (words[row + GRANT] > 0 || cr_prison !== home || cr_groups.length > GROUPS_MAX) return;
     const maps = this.of(thread);
     const roots = this.#roots(td);
     maps.roots ??= roots;
@@ -251,7 +242,7 @@ export class Mappings {
   #holds({ td, thread, slot }: Granted): boolean {
     const { words } = thread.page;
     const row = thread.page.row(slot);
-    if (words[row + GRANT] === 0) return true;
+    if (words[row + GRANT] <= 0) return true;
     const { cr_uid, cr_gid, cr_groups, cr_prison } = td.p_ucred;
     const same =
       words[row + UID] === (cr_uid | 0) &&
@@ -263,28 +254,36 @@ export class Mappings {
   }
 
   /** Something may have changed: take back every leave and every page that is not right any more. */
-  review(granted: Iterable<Granted>): void {
+  review(processes: readonly Granted[]): void {
     const wrong = new Set<KernThread>();
-    for (const one of granted) if (!this.#holds(one)) wrong.add(one.thread);
-    const processes = [...granted];
+    for (const one of processes) if (!this.#holds(one)) wrong.add(one.thread);
     for (const thread of wrong) {
-      this.revoke(
+      const here = processes.filter((one) => one.thread === thread);
+      this.#revoke(
         thread,
-        processes.filter((one) => one.thread === thread).map(({ slot }) => slot),
+        here.map(({ slot }) => slot),
       );
     }
   }
 
   /** Take back all leaves and all pages of a thread. */
-  revoke(thread: KernThread, slots: readonly number[]): void {
+  #revoke(thread: KernThread, slots: readonly number[]): void {
     const { words, head } = thread.page;
-    for (const slot of slots) Atomics.store(words, thread.page.row(slot) + GRANT, 0);
+    for (const slot of slots) {
+      const at = thread.page.row(slot) + GRANT;
+      if (words[at] !== DYING) Atomics.store(words, at, 0);
+    }
     const maps = this.of(thread);
     this.barrier(thread);
     Atomics.add(head, MAPS, 1);
     maps.roots = null;
     for (const object of maps.objects) maps.drop(object.page);
     maps.objects.clear();
+  }
+
+  /** The process ends: it begins no call on a page, and goes on with none after a sleep. */
+  die({ page }: KernThread, slot: number): void {
+    Atomics.store(page.words, page.row(slot) + GRANT, DYING);
   }
 
   /** No call that began before this one is on its way on any page of the thread. */
@@ -305,9 +304,11 @@ export class Mappings {
   #freeze(thread: KernThread): IpcPage[] {
     const frozen: IpcPage[] = [];
     for (const page of this.of(thread).all()) {
-      if (isOurs(page)) continue;
-      lockPage(this.#k, page);
-      page.frozen = true;
+      if (page.frozen === 0) {
+        if (isOurs(page)) continue;
+        lockPage(this.#k, page);
+      }
+      page.frozen++; // by each thread that has it and is to be ended
       frozen.push(page);
     }
     return frozen;
@@ -316,23 +317,35 @@ export class Mappings {
   /** The thread is about to be ended: it is in no critical section until it is detached. */
   freeze(thread: KernThread): void {
     const maps = this.of(thread);
-    maps.frozen ??= this.#freeze(thread);
+    if (maps.frozen !== null) return;
+    // A thread that waits for a page below would hold the mutex of all queues, and the kernel wait.
+    lockQueues(this.#k);
+    this.#k.queuesFrozen++;
+    maps.frozen = this.#freeze(thread);
+  }
+
+  /** It has ended. */
+  thaw(thread: KernThread): void {
+    const maps = this.of(thread);
+    if (maps.frozen === null) return;
+    thaw(maps.frozen);
+    maps.frozen = null;
+    this.#k.queuesFrozen--;
+    unlockQueues(this.#k);
   }
 }
 
-const isOurs = (page: IpcPage): boolean => page.frozen || mtxOwner(page.mtx, 0) === KERNEL_OWNER;
+const isOurs = (page: IpcPage): boolean =>
+  page.frozen > 0 || mtxOwner(page.mtx, 0) === KERNEL_OWNER;
 
-export function thaw(frozen: readonly IpcPage[]): void {
+function thaw(frozen: readonly IpcPage[]): void {
   for (const page of frozen) {
-    page.frozen = false;
+    page.frozen--;
     unlockPage(page);
   }
 }
 
 const sameRoots = (a: Roots, b: Roots): boolean => FACILITIES.every((f) => a[f] === b[f]);
-
-export const tableOf = (k: Kernel, f: "sem" | "msg"): IpcTable<IpcPage> =>
-  (f === "sem" ? k.sem : k.msg.table) as unknown as IpcTable<IpcPage>;
 
 /** The facility of a call that a page can decide; null for others. */
 function onPage(sysno: number, cmd: number, msgcmd: number): "sem" | "msg" | null {

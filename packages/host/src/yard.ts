@@ -26,6 +26,7 @@ import type { CommonsBoot, EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
+import { jailEntry } from "./jailentry.ts";
 import type { JailThread } from "./jailthread.ts";
 import { makeThreadsKillable } from "./killable.ts";
 import { Lifeline } from "./lifeline.ts";
@@ -49,7 +50,7 @@ export interface YardConfig {
   readonly racct?: boolean;
   readonly sysvipc_allowed?: boolean;
   readonly maxproc?: number;
-  /** Where semop, msgsnd, msgrcv and reads run: in the kernel's thread if absent. */
+  /** Where semop, msgsnd, msgrcv and reads run: `direct` if absent. */
   readonly placement?: Placement;
   /** Who goes on when an object changes: all its sleepers look (`herd`, FreeBSD's), or `handoff`. */
   readonly wake?: Wake;
@@ -57,9 +58,9 @@ export interface YardConfig {
   readonly locks?: Locking;
   /** Processes that one jail's thread can run as coroutines; a power of two. */
   readonly slots?: number;
-  /** Heap of each jail's thread in MiB; a program that needs more ends its thread. Node's default. */
+  /** What the program of one thread may allocate, segments apart; one that wants more ends it. */
   readonly jailMemoryMib?: number;
-  /** The same for the kernel's thread, and so for the yard. */
+  /** The same for the kernel's thread, and so for the yard; Node's default. */
   readonly kernelMemoryMib?: number;
   readonly log?: LogLevel | Logger;
   /** The clock stands still but for `advance`. */
@@ -67,6 +68,9 @@ export interface YardConfig {
 }
 
 const SLOTS = 512;
+/** Any limit below V8's own spares a thread 2 MiB of mapped builtins; see docs/performance.md. */
+const JAIL_MEMORY_MIB = 512;
+const JAIL_MEMORY_MIN = 16;
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const file = (name: string): URL => new URL(`./${name}.worker.${extension}`, import.meta.url);
 const HOST = 0 as Jid;
@@ -75,7 +79,7 @@ const HOST = 0 as Jid;
 export async function boot(config: YardConfig = {}): Promise<Yard> {
   const problem = limitsProblem(config.limits ?? {}) ?? policyProblem(config);
   if (problem !== null) throw new YardError(problem);
-  const yard = yardOf(config);
+  const yard = yardOf(config, await jailEntry());
   try {
     await yard.ready();
   } catch (error) {
@@ -85,10 +89,14 @@ export async function boot(config: YardConfig = {}): Promise<Yard> {
   return yard;
 }
 
-/** @throws YardError if there is no memory for what its threads share */
-function yardOf(config: YardConfig): Yard {
+/** @throws YardError if a thread would have too little memory, or there is none for what its threads share */
+function yardOf(config: YardConfig, entry: URL): Yard {
+  const { jailMemoryMib = JAIL_MEMORY_MIB } = config;
+  if (!(jailMemoryMib >= JAIL_MEMORY_MIN)) {
+    throw new YardError(`jailMemoryMib is ${jailMemoryMib}: a thread needs ${JAIL_MEMORY_MIN}`);
+  }
   try {
-    return new Yard(config);
+    return new Yard(config, entry);
   } catch (error) {
     throw new YardError(`the kernel does not start: ${(error as Error).message}`, { cause: error });
   }
@@ -126,7 +134,7 @@ export class Yard {
   #failure: YardError | null = null;
 
   /** Use boot(). */
-  constructor(config: YardConfig) {
+  constructor(config: YardConfig, entry: URL) {
     this.config = config;
     this.log = typeof config.log === "object" ? config.log : makeLog(config.log ?? "warn");
     this.shape = shapeOf(config);
@@ -141,13 +149,13 @@ export class Yard {
     this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
     this.control = guarded(this.#remote, this.#answers);
     this.pool = new Piscina({
-      filename: file("jail").href,
+      filename: entry.href,
       minThreads: 0,
       maxThreads: MAX_THREADS,
       concurrentTasksPerWorker: 1,
       idleTimeout: 2000,
       atomics: "disabled",
-      ...heapOf(config.jailMemoryMib),
+      ...heapOf(config.jailMemoryMib ?? JAIL_MEMORY_MIB),
     });
     this.pool.on("error", (err) => this.log.error({ err }, "a thread died that no jail had"));
   }
@@ -384,7 +392,7 @@ function kernelConfig(config: YardConfig): KernelConfig {
   return { ...policy, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
 }
 
-const isDirect = ({ placement = "central" }: YardConfig): boolean => placement === "direct";
+const isDirect = ({ placement = "direct" }: YardConfig): boolean => placement === "direct";
 
 function siteOf({ limits = {}, wake, locks, racct, virtualClock }: YardConfig): SiteBoot {
   const { semume, semopm } = semInfo(limits);

@@ -17,6 +17,7 @@ export const C_TIME = 0; // time_second, unsigned
 export const C_SEMVMX = 1;
 export const C_SEMAEM = 2;
 export const C_MSGPOOL = 32; // free segments and headers, see msgpool.ts
+export const C_BROKEN = 65; // 1 once an exception ended a call on a page in the middle
 export const C_DRAIN = 64; // 1 while a kldunload waits for calls to be over
 const WORDS = 96;
 

@@ -7,14 +7,15 @@ import { SEM_UNDO, sembufs } from "@jailyard/abi/sem";
 import type { Ix } from "@jailyard/abi/types";
 import { AWAKE, GRANTED, INTERRUPTED, KERNEL, KILLED, TIMEDOUT } from "@jailyard/memory/sleepers";
 import { SHOWN_SOPS, SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
-import { type IpcPage, P_ALIVE, T_STAMP } from "./ipcpage.ts";
+import { tableOf } from "./facility.ts";
+import { type IpcPage, P_ALIVE, P_IX, T_STAMP } from "./ipcpage.ts";
 import type { IpcObject } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
 import { msgLetGo } from "./msg.ts";
 import { msgUnkeep, RETRY_MS } from "./msgpass.ts";
 import type { MsgQueue } from "./msgq.ts";
 import type { SemSet } from "./sem.ts";
-import { semUncount, semWakeup, shownSops } from "./semvec.ts";
+import { semAdd, semUncount, semWakeup, shownSops } from "./semvec.ts";
 import { lockQueue, unlockQueue } from "./site.ts";
 import { unlink } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
@@ -29,6 +30,13 @@ export function isElsewhere(k: Kernel, { tid }: Thread): boolean {
 export const sleepsElsewhere = (k: Kernel, td: Thread): boolean =>
   isElsewhere(k, td) && k.commons.sleepers.isAsleep(td.tid);
 
+/** The same, on this page: whoever was woken and has not gone on is counted still. */
+export function waitsElsewhere(k: Kernel, td: Thread, page: IpcPage): boolean {
+  const { sleepers, rows } = k.commons;
+  if (!isElsewhere(k, td) || sleepers.state[td.tid] === KILLED) return false;
+  return rows.ix[td.tid] === page.hdr[P_IX] && rows.stamp[td.tid] === page.times[T_STAMP];
+}
+
 /** Kernel hook `inside`: does it sleep there in msgsnd or msgrcv? [MSG-72] */
 export const msgElsewhere = (k: Kernel, td: Thread): boolean =>
   isElsewhere(k, td) && k.commons.rows.facility[td.tid] === SLEEPS_MSG;
@@ -36,8 +44,8 @@ export const msgElsewhere = (k: Kernel, td: Thread): boolean =>
 /** What it sleeps on; null if that is gone. */
 function sleptOn(k: Kernel, tid: number): IpcObject<IpcPage> | null {
   const { rows } = k.commons;
-  const table = rows.facility[tid] === SLEEPS_SEM ? k.sem : k.msg.table;
-  const object = (table?.slots[rows.ix[tid]] ?? null) as IpcObject<IpcPage> | null;
+  const f = rows.facility[tid] === SLEEPS_SEM ? "sem" : "msg";
+  const object = k.modules[f].loaded ? (tableOf(k, f).slots[rows.ix[tid]] ?? null) : null;
   if (object === null || object.page.times[T_STAMP] !== rows.stamp[tid]) return null;
   return object;
 }
@@ -69,8 +77,8 @@ function endSleep(k: Kernel, td: Thread, how: number): void {
 
 /** The process ends: whatever its sleep left anywhere is taken back. */
 export function killElsewhere(k: Kernel, td: Thread): void {
-  if (!isElsewhere(k, td)) return;
   const { sleepers, rows } = k.commons;
+  if (!isElsewhere(k, td)) return letGoOfDead(k, td);
   const object = sleptOn(k, td.tid);
   if (object === null) {
     sleepers.wake(td.tid, KILLED);
@@ -88,16 +96,21 @@ export function killElsewhere(k: Kernel, td: Thread): void {
   if (rows.facility[td.tid] === SLEEPS_MSG) msgLetGo(k, td.tid, object as MsgQueue);
 }
 
+/** It was to go on here with a msgsnd whose queue is gone, and holds that still. */
+function letGoOfDead(k: Kernel, { tid }: Thread): void {
+  const { sleepers, rows } = k.commons;
+  if (sleepers.home[tid] === KERNEL || rows.facility[tid] !== SLEEPS_MSG) return;
+  const object = rows.holder[tid] === 1 ? sleptOn(k, tid) : null;
+  if (object !== null && object.page.hdr[P_ALIVE] === 0) msgLetGo(k, tid, object as MsgQueue);
+}
+
 /** Its count; and what it was served and would have undone at its exit. */
 function forgetSem(k: Kernel, tid: number, { page }: SemSet, granted: boolean): void {
   semUncount(k, tid, page);
   if (!granted) return;
   const sops = shownSops(k, tid, sembufs(SHOWN_SOPS));
-  const { semval } = page.sem;
   for (let i = 0; i < sops.count; i++) {
-    if ((sops.sem_flg[i] & SEM_UNDO) === 0) continue;
-    const num = sops.sem_num[i];
-    semval[num] = Math.max(0, semval[num] - sops.sem_op[i]);
+    if ((sops.sem_flg[i] & SEM_UNDO) !== 0) semAdd(page, sops.sem_num[i], -sops.sem_op[i]);
   }
   semWakeup(k, page);
 }
@@ -118,13 +131,10 @@ function deadlineOf(k: Kernel, td: Thread): number {
   return rows.since[td.tid] + RETRY_MS;
 }
 
-/** End the sleeps elsewhere whose time has run out at `nowMs`. @returns whether there was one */
-export function expireElsewhere(k: Kernel, nowMs: number): boolean {
-  let any = false;
+/** End the sleeps elsewhere whose time has run out at `nowMs`. */
+export function expireElsewhere(k: Kernel, nowMs: number): void {
   for (const td of k.procs.values()) {
     if (!sleepsElsewhere(k, td) || deadlineOf(k, td) > nowMs) continue;
     endSleep(k, td, TIMEDOUT);
-    any = true;
   }
-  return any;
 }

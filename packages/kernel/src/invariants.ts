@@ -6,16 +6,19 @@
 import { MSG_LOCKED } from "@jailyard/abi/msg";
 import { PAGE_SIZE } from "@jailyard/abi/shm";
 import { FACILITIES, type Facility } from "@jailyard/abi/types";
+import { KERNEL } from "@jailyard/memory/sleepers";
 import { SLEEPS_MSG, SLEEPS_SEM } from "./commons.ts";
-import { sleepsElsewhere } from "./elsewhere.ts";
+import { sleepsElsewhere, waitsElsewhere } from "./elsewhere.ts";
+import { tableOf } from "./facility.ts";
 import { type IpcPage, P_IX, P_KEY, P_MODE, P_SLEEP_HEAD, P_SLEEPERS } from "./ipcpage.ts";
 import type { IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
-import { P_CBYTES, P_QNUM, rowAfter } from "./msgpage.ts";
+import { type MsgPage, P_CBYTES, P_QNUM, rowAfter } from "./msgpage.ts";
 import { isDead, segsOf } from "./msgpass.ts";
 import { isAncestor, PRISON_ALIVE, PRISON_GONE, type Prison } from "./prison.ts";
 import { type SemSet, semSleeps } from "./sem.ts";
 import { structuresInUse } from "./semundo.ts";
+import { NOT_COUNTED } from "./semvec.ts";
 import { P_NATTCH } from "./shmpage.ts";
 import { isRemoved, segBytes } from "./shmseg.ts";
 import { RUNNING, SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
@@ -43,7 +46,10 @@ export function brokenInvariants(k: Kernel): string[] {
   for (const table of tables(k)) checkTable(c, table);
   checkUndo(c);
   const objects = tables(k).flatMap(liveIn);
-  checkPrisons(c, objects);
+  checkPrisons(
+    c,
+    objects.filter((object) => !isLeaving(object)),
+  );
   equal(c, "bytes lent", k.pages.lentBytes, sum(objects, bytesOf));
   return c.broken;
 }
@@ -87,13 +93,7 @@ function sum<T>(all: Iterable<T>, value: (one: T) => number): number {
   return total;
 }
 
-const byFacility = {
-  sem: (k: Kernel): IpcTable<IpcPage> => k.sem as unknown as IpcTable<IpcPage>,
-  shm: (k: Kernel): IpcTable<IpcPage> => k.shm.table as unknown as IpcTable<IpcPage>,
-  msg: (k: Kernel): IpcTable<IpcPage> => k.msg.table as unknown as IpcTable<IpcPage>,
-};
-const tables = (k: Kernel): IpcTable<IpcPage>[] =>
-  FACILITIES.filter((f) => k.modules[f].loaded).map((f) => byFacility[f](k));
+const tables = (k: Kernel): IpcTable<IpcPage>[] => present(k).map((f) => tableOf(k, f));
 
 const liveIn = ({ slots }: IpcTable<IpcPage>): AnyObject[] =>
   slots.filter((object) => object !== null);
@@ -108,13 +108,16 @@ function checkTable(c: Check, table: IpcTable<IpcPage>): void {
   const { k } = c;
   const live = liveIn(table);
   equal(c, "live objects", table.live, live.length);
-  const keyed = live.filter(({ page }) => page.hdr[P_KEY] !== 0);
+  const keyed = live.filter((object) => object.page.hdr[P_KEY] !== 0 && !isLeaving(object));
   equal(c, "keys", table.keys, keyed.length);
   for (const object of keyed) {
     equal(c, "object of a key", table.find(object.space, object.page.hdr[P_KEY]), object);
     equal(c, "its key space", object.space, k.model.keySpace(k, "sem", object.cred));
   }
 }
+
+/** A queue that is gone for all but the sender that holds it, which is on its way. [MSG-32] */
+const isLeaving = ({ page }: AnyObject): boolean => "msg" in page && isDead(page as MsgPage);
 
 function checkThreads(c: Check): void {
   const { k } = c;
@@ -170,7 +173,7 @@ function wchan(k: Kernel, tid: number): number | undefined {
 /** A sleeper is counted on one semaphore. [SEM-60] */
 function checkSem(c: Check): void {
   const { k } = c;
-  const sets = liveIn(byFacility.sem(k)) as unknown as SemSet[];
+  const sets = liveIn(tableOf(k, "sem")) as unknown as SemSet[];
   equal(
     c,
     "semaphores in use",
@@ -178,9 +181,11 @@ function checkSem(c: Check): void {
     sum(sets, ({ page }) => page.nsems),
   );
   const counted = new Map<string, number>();
+  const { ix, num, zero, facility } = k.commons.rows;
   for (const td of k.procs.values()) {
-    const { ix, num, zero, facility } = k.commons.rows;
-    const elsewhere = sleepsElsewhere(k, td) && facility[td.tid] === SLEEPS_SEM;
+    const set = k.sem.slots[ix[td.tid]];
+    const counts = facility[td.tid] === SLEEPS_SEM && zero[td.tid] !== NOT_COUNTED;
+    const elsewhere = counts && set && waitsElsewhere(k, td, set.page);
     if (!semSleeps(td) && !elsewhere) continue;
     const counter = `${ix[td.tid]} ${num[td.tid]} ${zero[td.tid] === 1}`;
     counted.set(counter, (counted.get(counter) ?? 0) + 1);
@@ -221,6 +226,13 @@ function checkShm(c: Check): void {
   if (k.shm.lastFreed !== -1) equal(c, "the last freed slot", slots[k.shm.lastFreed], null);
 }
 
+/** Is there a sender that has locked the queue, elsewhere or on its way from there? */
+const isHeld = (k: Kernel, ix: number): boolean =>
+  [...k.procs.values()].some(({ tid }) => {
+    const { rows, sleepers } = k.commons;
+    return rows.holder[tid] === 1 && rows.ix[tid] === ix && sleepers.home[tid] !== KERNEL;
+  });
+
 /** Counts of a queue and of the pool are those of the messages; a lock has one holder. */
 function checkMsg(c: Check): void {
   const { k } = c;
@@ -229,13 +241,18 @@ function checkMsg(c: Check): void {
   const holders = new Map<number, number>();
   const { rows } = k.commons;
   for (const td of k.procs.values()) {
-    const sends = sleepsElsewhere(k, td) && rows.facility[td.tid] === SLEEPS_MSG;
+    const queue = k.msg.table.slots[rows.ix[td.tid]];
+    const sends =
+      rows.facility[td.tid] === SLEEPS_MSG && queue && waitsElsewhere(k, td, queue.page);
     if (!(k.timeouts.has(td) || sends) || rows.holder[td.tid] === 0) continue;
     holders.set(rows.ix[td.tid], (holders.get(rows.ix[td.tid]) ?? 0) + 1);
   }
   for (const queue of k.msg.table.slots) {
     if (queue === null) continue;
-    equal(c, "a queue is dead", isDead(queue.page), false);
+    if (isDead(queue.page)) {
+      equal(c, "a dead queue is held", isHeld(k, queue.ix), true);
+      continue;
+    }
     const { hdr, msg } = queue.page;
     let bytes = 0;
     let count = 0;

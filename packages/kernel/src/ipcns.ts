@@ -11,6 +11,7 @@ import type { Ucred } from "./cred.ts";
 import { cleanupSpace } from "./facility.ts";
 import type { Kernel } from "./kernel.ts";
 import { letIn } from "./lateload.ts";
+import type { Model } from "./model.ts";
 import { PRISON_ALIVE, type Prison } from "./prison.ts";
 
 export interface IpcNamespace {
@@ -78,6 +79,19 @@ export function ipcnsOf(f: Facility, cred: Ucred): IpcNamespace | null {
   return chosen?.ns_alive === true ? chosen : ofPrison;
 }
 
+/** What a caller finds and sees where a name space is a thing of its own: all of it, nothing else. */
+export const IPCNS_VIEW: Pick<
+  Model,
+  "root" | "keySpace" | "visible" | "showsKey" | "dying" | "unloaded"
+> = {
+  root: (_k, f, cred) => ipcnsOf(f, cred),
+  keySpace: (_k, f, cred) => ipcnsOf(f, cred)!.ns_id,
+  visible: (_k, _f, root, { space }) => (root as IpcNamespace).ns_id === space,
+  showsKey: () => true,
+  dying: (k, f, prison) => ipcnsGive(k, f, prison, null),
+  unloaded: ipcnsUnloaded,
+};
+
 /** A process starts with this credential, or leaves it. */
 export function credHold({ cr_ipcns }: Ucred): void {
   for (const f of FACILITIES) ipcnsHold(cr_ipcns[f]);
@@ -94,7 +108,7 @@ export function ipcnsLoaded(k: Kernel, f: Facility, admit: Parameters<typeof let
 }
 
 /** The module is gone, and with it every name space; no object is left. [JAIL-65] */
-export function ipcnsUnloaded(k: Kernel, f: Facility): void {
+function ipcnsUnloaded(k: Kernel, f: Facility): void {
   for (const ns of k.ipcns.values()) if (ns.ns_facility === f) forget(k, ns);
   for (const prison of k.prisons) ipcnsGive(k, f, prison, null);
 }

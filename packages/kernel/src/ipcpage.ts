@@ -39,8 +39,8 @@ export interface IpcPage {
   readonly mtx: Int32Array;
   readonly hdr: Int32Array;
   readonly times: Float64Array;
-  /** The kernel holds the lock while a thread that has the page mapped is ended. */
-  frozen: boolean;
+  /** Threads that have the page mapped and are being ended: above 0 the kernel holds the lock. */
+  frozen: number;
 }
 
 /** Bytes of the header, before the body. */
@@ -51,7 +51,7 @@ export function carveHeader(carver: Carver): Omit<IpcPage, "buffer"> {
     mtx: carver.words(MTX_WORDS),
     hdr: carver.words(HEADER_WORDS),
     times: carver.view("f64", TIMES),
-    frozen: false,
+    frozen: 0,
   };
 }
 

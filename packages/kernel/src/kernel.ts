@@ -132,6 +132,8 @@ export interface Kernel extends Site {
   readonly runq: Thread[];
   /** Sleepers with a timeout; all timeouts are equal, so the order is that of the deadlines. */
   readonly timeouts: Set<Thread>;
+  /** Threads that are being ended: while there are, the kernel holds the mutex of all queues. */
+  queuesFrozen: number;
   /** In kldunload, until nobody is inside a call of the module: woken when a sleep is over. */
   readonly drainers: Set<Thread>;
 
@@ -186,7 +188,7 @@ function hostPrison(): Prison {
   return host;
 }
 
-/** Owner word of the locks that the kernel's thread takes; a process's is its tid. */
+/** Owner word of the locks that the kernel's thread takes; that of another thread is its home. */
 export const KERNEL_OWNER = 0x3fffffff;
 
 /** Commons for `config`; `homes` is how many threads can be at the gate, and one for the kernel. */
@@ -264,6 +266,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     queued: new Set(),
     runq: [],
     timeouts: new Set(),
+    queuesFrozen: 0,
     drainers: new Set(),
     pages,
     sem: undefined as never, // set by semInit, shmInit, msgInit

@@ -88,8 +88,14 @@ export function kldunload(k: Kernel, td: Thread | null, file: string): Errno {
   if (f !== "msg") return unload(k, td, f);
   if (!anyInside(k)) return unloadMsg(k, td);
   if (td === null) return EBUSY;
-  k.modules.msg.calls = false;
+  setCalls(k, false);
   return waitInside(k, td);
+}
+
+/** The calls of sysvmsg go away, or are there again. */
+function setCalls(k: Kernel, calls: boolean): void {
+  k.modules.msg.calls = calls;
+  k.hooks.revoke(null);
 }
 
 const anyInside = (k: Kernel): boolean =>
@@ -108,7 +114,7 @@ function kldunloadResume(k: Kernel, td: Thread): Errno {
   if (k.drainers.size === 0) k.commons.words[C_DRAIN] = 0;
   const { msg } = k.modules;
   if (td.td_interrupted) {
-    msg.calls = msg.loaded;
+    setCalls(k, msg.loaded);
     return interrupted(td, MSG_72);
   }
   if (!msg.loaded) return deny(td, ENOENT, JAIL_69); // another one was first
@@ -116,7 +122,7 @@ function kldunloadResume(k: Kernel, td: Thread): Errno {
 }
 
 function unloadMsg(k: Kernel, td: Thread | null): Errno {
-  k.modules.msg.calls = false;
+  setCalls(k, false);
   return unload(k, td, "msg");
 }
 

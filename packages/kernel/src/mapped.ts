@@ -15,9 +15,10 @@ import { MSG, NO_REASON, type Reason } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembuf, type Sembufs, semidDs } from "@jailyard/abi/sem";
 import type { Pid } from "@jailyard/abi/types";
 import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
+import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
-import type { MappedSite } from "./mappedsite.ts";
+import type { Mapped, MappedSite } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
   type MsgSend,
@@ -31,7 +32,6 @@ import {
   sizeOf,
 } from "./msgpass.ts";
 import { msgStat } from "./msgread.ts";
-import { probe } from "./probe.ts";
 import { type SemPage, SMALL_SOPS } from "./sempage.ts";
 import { semGet, semStat } from "./semread.ts";
 import type { UndoVector } from "./semundo.ts";
@@ -70,6 +70,9 @@ type Asleep =
   | { readonly call: "msgsnd"; readonly page: MsgPage; readonly ix: number; readonly send: MsgSend }
   | { readonly call: "msgrcv"; readonly page: MsgPage; readonly want: MsgWant };
 
+/** What is done on a page that is locked; `key` is what this viewer is shown. */
+type OnPage<P extends IpcPage> = (page: P, key: number) => Errno;
+
 const lock = (site: Site, { call, page }: Asleep): void =>
   call === "semop" ? lockPage(site, page) : lockQueue(site, page);
 
@@ -96,7 +99,10 @@ export class MappedProcess implements Caller {
   message: Readonly<Msgbuf> = { mtype: 0, mtext: new Uint8Array(0) };
   asleep: Asleep | null = null;
 
-  /** `words[grantAt]` is 0 without a grant, and else changes with what `identity` gives. */
+  /**
+   * `words[grantAt]` is 0 without a grant, below 0 once the process ends, and else changes with what
+   * `identity` gives.
+   */
   constructor(site: MappedSite, words: Int32Array, grantAt: number, identity: () => Identity) {
     this.site = site;
     this.#words = words;
@@ -114,20 +120,23 @@ export class MappedProcess implements Caller {
 
   /** May calls be made at all, and does it know itself? */
   ready(): boolean {
-    if (this.site.behind) this.site.follow();
+    const { site } = this;
+    if (site.behind) site.follow();
+    if (site.isBroken) return false;
     const grant = this.#words[this.#grantAt];
-    if (grant === this.#grant && grant !== 0) return true;
-    return grant !== 0 && this.#introduce(grant);
+    if (grant <= 0) return false;
+    if (grant !== this.#grant) this.#introduce(grant);
+    site.enter(this.tid);
+    return true;
   }
 
-  #introduce(grant: number): boolean {
+  #introduce(grant: number): void {
     const { tid, pid, cred, undo } = this.#identity();
     this.tid = tid;
     this.p_pid = pid;
     this.p_ucred = cred;
     this.td_undo = undo;
     this.#grant = grant;
-    return true;
   }
 
   /** The page is locked: may the call go on? */
@@ -138,19 +147,26 @@ export class MappedProcess implements Caller {
   /** semop(2). */
   semop(semid: number, sops: readonly Sembuf[]): Errno {
     const { site } = this;
+    try {
+      return this.#semop(semid, sops);
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      throw error;
+    }
+  }
+
+  #semop(semid: number, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
     const { boot } = site;
     if (sops.length > SMALL_SOPS && (sops.length > boot.semopm || boot.racct)) return EGATE;
     const mapped = this.ready() ? site.sem(semid) : null;
     if (mapped === null) return EGATE;
     const { page } = mapped;
-    site.enter(this.tid);
-    probe("before lock");
     lockPage(site, page);
-    probe("locked");
     let error: Errno = EGATE;
     if (this.#may(page)) error = this.#semopLocked(page, sops);
     unlockPage(page);
-    probe("unlocked");
     site.count();
     return error === ESLEEP
       ? this.#sleep({ call: "semop", page, sops: keepSops(site.sops) })
@@ -173,56 +189,69 @@ export class MappedProcess implements Caller {
     this.asleep = asleep;
     this.site.countSleep();
     this.site.sleptOn.set(this, asleep.page);
-    probe("asleep");
     return ESLEEP;
   }
 
   /** semctl(2): GETVAL and its kin. */
   semget(semid: number, semnum: number, cmd: number): Errno {
-    return this.#read(semid, (page) => semGet(this, page, semnum, cmd));
+    return this.#onSet(semid, (page) => semGet(this, page, semnum, cmd));
   }
 
   /** semctl(2): IPC_STAT, into `semds`. */
   semstat(semid: number): Errno {
-    return this.#read(semid, (page, showsKey) =>
-      semStat(this, page, showsKey ? page.hdr[P_KEY] : 0, this.semds),
-    );
-  }
-
-  #read(semid: number, read: (page: SemPage, showsKey: boolean) => Errno): Errno {
-    const mapped = this.ready() ? this.site.sem(semid) : null;
-    if (mapped === null) return EGATE;
-    const { page, showsKey } = mapped;
-    this.site.enter(this.tid);
-    this.td_retval = 0;
-    lockPage(this.site, page);
-    const error = this.#may(page) ? read(page, showsKey) : EGATE;
-    unlockPage(page);
-    this.site.count();
-    return error;
+    return this.#onSet(semid, (page, key) => semStat(this, page, key, this.semds));
   }
 
   /** msgctl(2): IPC_STAT, into `msgds`. */
   msgstat(msqid: number): Errno {
-    return this.#onQueue(msqid, (page, showsKey) =>
-      msgStat(this, page, showsKey ? page.hdr[P_KEY] : 0, this.msgds),
-    );
+    return this.#onQueue(msqid, (page, key) => msgStat(this, page, key, this.msgds));
   }
 
-  #onQueue(msqid: number, call: (page: MsgPage, showsKey: boolean) => Errno): Errno {
+  #onSet(semid: number, call: OnPage<SemPage>): Errno {
+    return this.#guard(() => this.#callSet(semid, call));
+  }
+
+  #callSet(semid: number, call: OnPage<SemPage>): Errno {
+    const mapped = this.ready() ? this.site.sem(semid) : null;
+    if (mapped === null) return EGATE;
+    lockPage(this.site, mapped.page);
+    const error = this.#locked(mapped, call);
+    unlockPage(mapped.page);
+    return error;
+  }
+
+  #onQueue(msqid: number, call: OnPage<MsgPage>): Errno {
+    return this.#guard(() => this.#callQueue(msqid, call));
+  }
+
+  /**
+   * The stack may overflow between lock and unlock. Then there is no room for a call here either:
+   * two stores say so, and the kernel takes back what was begun, as if the thread had died.
+   */
+  #guard<T>(call: () => T): T {
+    const { site } = this;
+    try {
+      return call();
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      throw error;
+    }
+  }
+
+  #callQueue(msqid: number, call: OnPage<MsgPage>): Errno {
     const mapped = this.ready() ? this.site.msg(msqid) : null;
     if (mapped === null) return EGATE;
-    const { page, showsKey } = mapped;
-    this.site.enter(this.tid);
-    this.td_retval = 0;
-    probe("before lock");
-    lockQueue(this.site, page);
-    probe("locked");
-    const error = this.#may(page) ? call(page, showsKey) : EGATE;
-    unlockQueue(this.site, page);
-    probe("unlocked");
-    this.site.count();
+    lockQueue(this.site, mapped.page);
+    const error = this.#locked(mapped, call);
+    unlockQueue(this.site, mapped.page);
     return error;
+  }
+
+  #locked<P extends IpcPage>({ page, showsKey }: Mapped<P>, call: OnPage<P>): Errno {
+    this.site.count();
+    this.td_retval = 0;
+    return this.#may(page) ? call(page, showsKey ? page.hdr[P_KEY] : 0) : EGATE;
   }
 
   /** msgsnd(2) of the first `msgsz` bytes of `mtext`. */
@@ -256,12 +285,20 @@ export class MappedProcess implements Caller {
 
   /** Go on after a sleep; ESLEEP if it is not over. EGATE: in the kernel, see `asleep`. */
   resume(): Errno {
+    return this.#guard(() => this.#resume());
+  }
+
+  #resume(): Errno {
     const { site } = this;
     const asleep = this.asleep!;
+    site.mend();
     if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
-    probe("woken");
     site.enter(this.tid);
     lock(site, asleep);
+    if (this.#ends()) {
+      unlock(site, asleep);
+      return ESLEEP; // until the kernel has taken back what the sleep left
+    }
     const how = awaken(site, this.tid);
     this.td_interrupted = how === INTERRUPTED;
     this.td_timedout = how === TIMEDOUT;
@@ -273,6 +310,12 @@ export class MappedProcess implements Caller {
     if (asleep.call !== "semop") site.drained();
     if (asleep.call === "msgrcv" && error === OK) this.#receive(asleep.want);
     return error;
+  }
+
+  /** Has the kernel begun to end the process, and not come to its sleep yet? */
+  #ends(): boolean {
+    const { state } = this.site.commons.sleepers;
+    return this.#words[this.#grantAt] < 0 && Atomics.load(state, this.tid) !== KILLED;
   }
 
   #goOn(asleep: Asleep, how: number): Errno {
@@ -328,8 +371,13 @@ export class MappedProcess implements Caller {
   }
 
   #end(how: number): void {
+    this.#guard(() => this.#endSleep(how));
+  }
+
+  #endSleep(how: number): void {
     const { site, tid, asleep } = this;
     if (asleep === null) return;
+    site.mend();
     site.enter(tid);
     lock(site, asleep);
     if (site.commons.sleepers.isAsleep(tid)) {

@@ -3,9 +3,10 @@
  * into it, and what it is told of them.
  */
 import { type Sembufs, sembufs } from "@jailyard/abi/sem";
+import { waitWhile } from "@jailyard/memory/futex";
 import type { Stuck } from "@jailyard/memory/mutex";
 import { KERNEL } from "@jailyard/memory/sleepers";
-import { C_DRAIN, C_TIME, type Commons } from "./commons.ts";
+import { C_BROKEN, C_DRAIN, C_TIME, type Commons } from "./commons.ts";
 import { type IpcPage, P_ALIVE } from "./ipcpage.ts";
 import { type MsgPage, msgPage } from "./msgpage.ts";
 import { mostSops, type SemPage, semPage } from "./sempage.ts";
@@ -16,6 +17,8 @@ import type { Site } from "./site.ts";
 export interface Mapping {
   readonly facility: "sem" | "msg";
   readonly id: number;
+  /** Which count of MAPS it belongs to: once that has moved on it is not the thread's any more. */
+  readonly maps: number;
   readonly buffer: SharedArrayBuffer;
   readonly nsems: number;
   /** Is the object's key shown to the processes of this thread? */
@@ -25,6 +28,7 @@ export interface Mapping {
 export interface Mapped<P extends IpcPage> {
   readonly page: P;
   readonly showsKey: boolean;
+  readonly maps: number;
 }
 
 /** Words that the thread shares with the kernel, and where in them is what. */
@@ -36,6 +40,7 @@ export interface Head {
   readonly caller: number;
   readonly calls: number;
   readonly sleeps: number;
+  readonly broken: number;
 }
 
 /** What a thread is told at its start. */
@@ -52,6 +57,9 @@ export interface SiteBoot {
   readonly virtualClock: boolean;
 }
 
+/** How long a thread waits for the kernel before it rings again, in milliseconds. */
+const MEND_MS = 20;
+
 /** A thread of a jail as the place of calls. */
 export class MappedSite implements Site {
   readonly commons: Commons;
@@ -59,13 +67,18 @@ export class MappedSite implements Site {
   readonly msginfo: Site["msginfo"];
   readonly handoff: boolean;
   readonly globalLocks: boolean;
+  readonly queuesFrozen = 0;
   readonly home: number;
-  readonly stuck: Stuck = () => {};
+  readonly stuck: Stuck = () => this.#callForHelp();
   readonly self: number;
   readonly #head: Head;
+  /** Words of `head` and of the commons, for breakdown. */
+  readonly headWords: Int32Array;
+  readonly brokenAt: number;
   readonly sops: Sembufs;
   readonly text: Uint8Array;
   readonly #ringKernel: () => void;
+  readonly #receive: () => void;
   readonly #sem = new Map<number, Mapped<SemPage>>();
   readonly #msg = new Map<number, Mapped<MsgPage>>();
   #drops: number;
@@ -75,15 +88,22 @@ export class MappedSite implements Site {
   /** Pages that sleeping calls of this thread come back to. */
   readonly sleptOn = new Map<object, IpcPage>();
 
-  /** `self` owns the locks taken here; `home` is where its processes sleep. */
+  /**
+   * `self` owns the locks taken here; `home` is where its processes sleep; `receive` takes what the
+   * kernel has posted, and maps it.
+   */
   constructor(
     commons: Commons,
     boot: SiteBoot,
     { self, home, head }: { self: number; home: number; head: Head },
     ringKernel: () => void,
+    receive: () => void,
   ) {
+    this.#receive = receive;
     this.self = self;
     this.#head = head;
+    this.headWords = head.words;
+    this.brokenAt = head.broken;
     this.#drops = head.words[head.drops];
     this.#maps = head.words[head.maps];
     this.commons = commons;
@@ -110,6 +130,7 @@ export class MappedSite implements Site {
   follow(): void {
     const { words, drops, dropped, maps } = this.#head;
     const at = Atomics.load(words, drops);
+    this.#receive(); // a page that is on its way is one to let go of too
     if (words[maps] !== this.#maps) {
       this.#maps = words[maps];
       this.#forget();
@@ -117,6 +138,20 @@ export class MappedSite implements Site {
     if (!this.#sweep()) return;
     this.#drops = at;
     Atomics.store(words, dropped, at);
+  }
+
+  /** Did an exception end a call of this thread in the middle? It makes no other until mended. */
+  get isBroken(): boolean {
+    return this.headWords[this.brokenAt] !== 0;
+  }
+
+  /** Wait until the kernel has taken back what that call had begun. */
+  mend(): void {
+    if (this.isBroken) waitWhile(this.headWords, this.brokenAt, 1, MEND_MS, this.#ringKernel);
+  }
+
+  #callForHelp(): void {
+    if (this.commons.words[C_BROKEN] !== 0) this.#ringKernel();
   }
 
   /** Process `tid` begins to make a call: who holds a lock is found by this if the thread dies. */
@@ -132,12 +167,13 @@ export class MappedSite implements Site {
     this.#head.words[this.#head.sleeps]++;
   }
 
-  map({ facility, id, buffer, nsems, showsKey }: Mapping): void {
+  /** What the kernel posted. A page that is gone by now is none: `follow` says so. */
+  map({ facility, id, maps, buffer, nsems, showsKey }: Mapping): void {
     const { semopm, msgtql, msgmnb } = this.boot;
-    this.follow();
     this.#lastId = -1;
-    if (facility === "sem") this.#sem.set(id, { page: semPage(buffer, nsems, semopm), showsKey });
-    else this.#msg.set(id, { page: msgPage(buffer, msgtql, msgmnb), showsKey });
+    const more = { showsKey, maps };
+    if (facility === "sem") this.#sem.set(id, { page: semPage(buffer, nsems, semopm), ...more });
+    else this.#msg.set(id, { page: msgPage(buffer, msgtql, msgmnb), ...more });
   }
 
   sem(semid: number): Mapped<SemPage> | null {
@@ -154,9 +190,11 @@ export class MappedSite implements Site {
     return this.#msg.get(msqid) ?? null;
   }
 
+  /** Everything but what was mapped since. */
   #forget(): void {
-    this.#sem.clear();
-    this.#msg.clear();
+    for (const map of [this.#sem, this.#msg]) {
+      for (const [id, { maps }] of map) if (maps !== this.#maps) map.delete(id);
+    }
     this.#lastId = -1;
     this.#last = null;
   }
@@ -168,7 +206,15 @@ export class MappedSite implements Site {
     for (const map of [this.#sem, this.#msg]) {
       for (const [id, { page }] of map) if (page.hdr[P_ALIVE] === 0) map.delete(id);
     }
-    return this.sleptOn.size === 0;
+    for (const { buffer } of this.sleptOn.values()) if (!this.#has(buffer)) return false;
+    return true;
+  }
+
+  #has(buffer: SharedArrayBuffer): boolean {
+    for (const map of [this.#sem, this.#msg]) {
+      for (const { page } of map.values()) if (page.buffer === buffer) return true;
+    }
+    return false;
   }
 
   makeUndo(): UndoVector {

@@ -80,6 +80,16 @@ export interface ModelAbout {
   readonly beside: readonly string[];
 }
 
+type Differs = ModelAbout["differs"];
+const all = (calls: readonly ModelCall[], why: string): Differs =>
+  Object.fromEntries(calls.map((call) => [call, why]));
+
+/** One reason for all calls that find an object by its key. */
+export const byKey = (why: string): Differs => all(["semget", "shmget", "msgget"], why);
+/** One reason for all calls that are given an object's id. */
+export const byId = (why: string): Differs =>
+  all(["semop", "semctl", "shmat", "shmctl", "msgsnd", "msgrcv", "msgctl"], why);
+
 export interface Model {
   readonly name: ModelName;
   readonly about: ModelAbout;

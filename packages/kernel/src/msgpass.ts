@@ -42,7 +42,6 @@ import {
   unlinkAfter,
 } from "./msgpage.ts";
 import { freeSegs, poolGive, poolTake } from "./msgpool.ts";
-import { probe } from "./probe.ts";
 import { type Caller, deny, type Site } from "./site.ts";
 import { SLEEPS_MSG, sleepOn, wakeOne, wakeup, wasGranted } from "./sleepq.ts";
 import { interrupted } from "./thread.ts";
@@ -142,7 +141,6 @@ function msgPost(k: Site, td: Caller, page: MsgPage, send: MsgSend): Errno {
     return error;
   }
   append(page, mtype, mtext ?? NO_BYTES, msgsz);
-  probe("stored");
   page.hdr[P_LSPID] = td.p_pid;
   page.times[T_STIME] = k.now;
   td.td_retval = 0;
@@ -245,7 +243,6 @@ function msgDeliver(
   const row = rowAfter(page, before);
   const bytes = Math.min(msgsz, page.msg.length[row]);
   msgTake(k, page, before);
-  probe("stored");
   page.hdr[P_LRPID] = td.p_pid;
   page.times[T_RTIME] = k.now;
   if (k.handoff) serveSender(k, page);

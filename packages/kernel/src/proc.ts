@@ -244,6 +244,7 @@ export function setcred(
   if (!force && !privileged(old) && String(idsOf(cred)) !== String(idsOf(old))) return EPERM;
   td.p_ucred = cred;
   k.racct?.credChanged(td, old);
+  k.hooks.revoke(old.cr_prison);
   td.td_retval = 0;
   return OK;
 }

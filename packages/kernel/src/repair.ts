@@ -25,7 +25,7 @@ import { isDead } from "./msgpass.ts";
 import { poolInit } from "./msgpool.ts";
 import { P_APPLIED, P_FOR, P_UNDONE, type SemPage } from "./sempage.ts";
 import { semundoRestore } from "./semundo.ts";
-import { NOT_COUNTED, SERVED, semundoBack } from "./semvec.ts";
+import { NOT_COUNTED, SERVED, semAdd, semundoBack } from "./semvec.ts";
 import { lockPage, type Site, unlockPage } from "./site.ts";
 import { SLEEPS_MSG, SLEEPS_SEM, wakeup } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
@@ -75,10 +75,9 @@ function notedBy(k: Kernel, page: SemPage, dead: Thread): number {
 
 /** A sleeper that had been served died as it noted its adjustments: exit owes those it had not. */
 function finishServed(k: Kernel, page: SemPage, dead: Thread): void {
-  const { hdr, journal, sem } = page;
+  const { hdr, journal } = page;
   for (let i = notedBy(k, page, dead); i < hdr[P_APPLIED]; i++) {
-    const num = journal.num[i];
-    sem.semval[num] = Math.max(0, sem.semval[num] - journal.op[i]);
+    semAdd(page, journal.num[i], -journal.op[i]);
   }
 }
 

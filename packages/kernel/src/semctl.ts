@@ -52,7 +52,7 @@ import type { SemSet } from "./sem.ts";
 import { P_NSEMS, type SemPage, semPage, semPageBytes, T_CTIME } from "./sempage.ts";
 import { copySemid, semGet, semStat } from "./semread.ts";
 import { ALL_SEMS, release, semundoClear, structuresInUse } from "./semundo.ts";
-import { semWakeup } from "./semvec.ts";
+import { semAdd, semWakeup } from "./semvec.ts";
 import { deny, lockPage, unlockPage } from "./site.ts";
 import { wakeup } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
@@ -299,11 +299,10 @@ export function semexit(k: Kernel, td: Thread): void {
   release(k.commons, un);
 }
 
-/** Clamped at 0, not at semvmx; every sleeper of the set looks again. [SEM-78] */
+/** Every sleeper of the set looks again. [SEM-78] */
 function semAdjust(k: Kernel, page: SemPage, num: number, adjval: number): void {
   lockPage(k, page);
-  const { semval } = page.sem;
-  semval[num] = adjval < 0 && semval[num] < -adjval ? 0 : semval[num] + adjval;
+  semAdd(page, num, adjval);
   semWakeup(k, page);
   unlockPage(page);
 }

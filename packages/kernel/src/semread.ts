@@ -2,7 +2,7 @@
 import { EFAULT, EINVAL, type Errno, OK } from "@jailyard/abi/errno";
 import { IPC_R } from "@jailyard/abi/ipc";
 import { SEM } from "@jailyard/abi/reason";
-import { GETNCNT, GETPID, GETVAL, GETZCNT, type SemidDs } from "@jailyard/abi/sem";
+import { GETNCNT, GETPID, GETVAL, type SemidDs } from "@jailyard/abi/sem";
 import { copyPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import { type SemPage, T_CTIME, T_OTIME } from "./sempage.ts";
@@ -10,10 +10,6 @@ import { type Caller, deny } from "./site.ts";
 
 const SEM_27 = SEM(27);
 const SEM_28 = SEM(28);
-
-/** Commands of semctl that semGet answers. */
-export const isSemGet = (cmd: number): boolean =>
-  cmd === GETVAL || cmd === GETPID || cmd === GETNCNT || cmd === GETZCNT;
 
 /** GETVAL, GETPID, GETNCNT, GETZCNT. [SEM-28] */
 export function semGet(td: Caller, page: SemPage, semnum: number, cmd: number): Errno {

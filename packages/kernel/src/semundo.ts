@@ -249,7 +249,15 @@ export function semundoRestore(
   }
   words[U_CNT] = count;
   words[U_AT] = 0;
-  if (count > 0 && words[U_TID] === 0) words[U_TID] = tid; // it was being let go: exit does so now
+  if (count > 0 && words[U_TID] === 0) retake(semu, un, tid);
+}
+
+/** The structure was being let go, or was: get it back, or any. If there is none its exit does without. */
+function retake(semu: Int32Array, { words }: UndoVector, tid: number): void {
+  let at = words[U_STRUCTURE] - 1;
+  if (Atomics.compareExchange(semu, at, 0, tid) !== 0) at = takeAny(semu, tid);
+  if (at !== -1) words[U_STRUCTURE] = at + 1;
+  words[U_TID] = tid;
 }
 
 /**

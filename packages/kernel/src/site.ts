@@ -48,6 +48,8 @@ export interface Site {
   readonly msginfo: { readonly msgssz: number };
   readonly handoff: boolean;
   readonly globalLocks: boolean;
+  /** Threads for whose end the kernel holds the mutex of all queues; 0 elsewhere. */
+  readonly queuesFrozen: number;
   /** Owner word of the locks that are taken here now. */
   readonly self: number;
   /** Where a process that falls asleep here waits. */
@@ -70,23 +72,32 @@ export function deny(td: { td_reason: Reason }, error: Errno, reason: Reason): E
 
 /** Lock a page of semaphores. One that is held for a thread's end is the kernel's already. */
 export function lockPage(k: Site, page: IpcPage): void {
-  if (page.frozen) return;
+  if (page.frozen > 0) return;
   mtxLock(page.mtx, 0, k.self, k.stuck);
 }
 
 export function unlockPage(page: IpcPage): void {
-  if (!page.frozen) mtxUnlock(page.mtx, 0);
+  if (page.frozen === 0) mtxUnlock(page.mtx, 0);
 }
 
-/** Lock a queue: its page, after the mutex of all queues where there is one. */
+/** The mutex of all queues, where there is one. */
+export function lockQueues(k: Site): void {
+  if (k.globalLocks && k.queuesFrozen === 0) mtxLock(k.commons.locks, MSQ_MTX, k.self, k.stuck);
+}
+
+export function unlockQueues(k: Site): void {
+  if (k.globalLocks && k.queuesFrozen === 0) mtxUnlock(k.commons.locks, MSQ_MTX);
+}
+
+/** Lock a queue: its page, after the mutex of all queues. */
 export function lockQueue(k: Site, page: IpcPage): void {
-  if (k.globalLocks) mtxLock(k.commons.locks, MSQ_MTX, k.self, k.stuck);
+  lockQueues(k);
   lockPage(k, page);
 }
 
 export function unlockQueue(k: Site, page: IpcPage): void {
   unlockPage(page);
-  if (k.globalLocks) mtxUnlock(k.commons.locks, MSQ_MTX);
+  unlockQueues(k);
 }
 
 /** The undo vectors' mutex, where there is one; else the page's lock is enough. */

@@ -24,8 +24,8 @@ const PROBE = 32;
 /**
  * How long to spin before a sleep: long while spins pay, half as long after each that did not. A spin
  * that fails may have kept the very thread that is waited for from its core, so a sleep that was
- * short says nothing for longer spins: 334 us a call, in such a case, against 4. Starts long; whoever
- * knows says whether threads want for cores.
+ * short says nothing for longer spins: where it did, one run had calls of 334 us. Starts long;
+ * whoever knows says whether threads want for cores.
  */
 export class Spin {
   spins = SPINS_MAX;
@@ -45,5 +45,19 @@ export class Spin {
   slept(): void {
     const probe = ++this.#sleeps % PROBE === 0;
     this.spins = probe ? this.#most : Math.max(SPINS_MIN, this.spins >> 1);
+  }
+}
+
+/** Sleep until word `at` is not `value` any more; `nag` is called first and then every `ms`. */
+export function waitWhile(
+  words: Int32Array,
+  at: number,
+  value: number,
+  ms: number,
+  nag: () => void,
+): void {
+  while (Atomics.load(words, at) === value) {
+    nag();
+    Atomics.wait(words, at, value, ms);
   }
 }

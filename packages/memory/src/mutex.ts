@@ -1,13 +1,12 @@
 /**
  * A futex mutex in MTX_WORDS words of shared memory, with its profile.
  *
- * The lock word is 0, or the owner: the row of whoever holds it, so that a dead owner can be found,
- * with the sign bit set while somebody may sleep for it. Lock order is the caller's affair. Not
+ * The lock word is 0, or the owner: a number for the thread that holds it, so that a dead owner can
+ * be found, with the sign bit set while somebody may sleep for it. Lock order is the caller's affair. Not
  * recursive.
  */
-export const MTX_LOCK = 0;
-export const MTX_TAKEN = 1;
-export const MTX_CONTENDED = 2;
+const MTX_TAKEN = 1; // word 0 is the lock
+const MTX_CONTENDED = 2;
 export const MTX_WORDS = 32; // no two mutexes share a cache line
 
 const FREE = 0;

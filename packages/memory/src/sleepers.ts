@@ -15,7 +15,7 @@
  *     every step may be repeated: what a dead waker left half done another thread makes good by
  *     doing all of it again.
  *
- * A look costs 2 ns for each sleeper of the home; a stack of woken rows would be cheaper with very
+ * A look costs a load for each sleeper of the home; a stack of woken rows would be cheaper with very
  * many, but cannot be repaired when a thread dies in the middle of a push.
  */
 import type { Carver } from "./page.ts";
@@ -79,6 +79,11 @@ export class Sleepers {
   #look(home: number): void {
     const at = home * HOME_WORDS + LOOK;
     if (Atomics.exchange(this.#homes, at, 1) === 0) this.ring(home);
+  }
+
+  /** The home is to look at its sleepers once more. */
+  lookAgain(home: number): void {
+    Atomics.store(this.#homes, home * HOME_WORDS + LOOK, 1);
   }
 
   /** Was any row of this home woken since it was last asked? */

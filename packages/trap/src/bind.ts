@@ -128,7 +128,10 @@ function onPageAwaited(
   begun: Errno,
 ): unknown {
   if (begun === EGATE) return gateAwaited(u, name, def, args);
-  if (begun !== ESLEEP) return settleDirect(u, name, begun, def, args);
+  if (begun !== ESLEEP) {
+    const value = settleDirect(u, name, begun, def, args);
+    return u.gate.turn()?.then(() => value) ?? value;
+  }
   u.calling = true;
   return new Promise((resolve, reject) => {
     awaitDirect(u, d, (error) => {
@@ -170,8 +173,8 @@ async function gateAwaited(u: UserProcess, name: string, def: Def, args: Args): 
 type Semop = (semid: unknown, sops: unknown, nsops?: unknown) => unknown;
 
 /**
- * semop without a detour through the table, which it may take more often than all others together:
- * 38 ns a call less.
+ * semop without a detour through the table, as programs may make it more often than all other calls
+ * together: 80 ns a call instead of 125; in a coroutine 136 instead of 210.
  */
 function fastBlocking(u: UserProcess, d: Direct, other: Semop): Semop {
   return (semid, sops, nsops) => {
@@ -199,7 +202,7 @@ function fastAwaited(u: UserProcess, d: Direct, other: Semop): Semop {
       const error = d.semop((semid as number) | 0, sops as readonly Sembuf[]);
       if (error === OK) {
         u.handleSignals();
-        return DONE;
+        return u.gate.turn() ?? DONE;
       }
       const rest = onPageAwaited(u, d, "semop", DEFS.semop, [semid, sops], error);
       return rest instanceof Promise ? rest : Promise.resolve(rest);

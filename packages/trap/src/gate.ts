@@ -40,6 +40,7 @@ export const MORE = 7; // 1: part of the answer was posted
 const SLOT_FRAME_BYTE = 32; // arguments and results, 8 floats
 // What a process needs to know of itself to make calls on pages; written by the kernel.
 export const GRANT = 24; // changes with what follows; 0: it may make no such call
+export const DYING = -1; // nor go on with one that sleeps
 export const TID = 25;
 export const UID = 26;
 export const GID = 27;
@@ -62,6 +63,7 @@ export const DROPPED = 2; // as far as it has followed; written by the thread
 export const MAPS = 3; // changes when all that it maps is taken from it
 export const DIRECT_CALLS = 4; // counted by the thread
 export const DIRECT_SLEEPS = 5;
+export const BROKEN = 7; // 1: an exception ended a call in the middle; it makes none until mended
 export const CALLER = 6; // tid of the process whose call on a page was the last to begin
 const HEAD_WORDS = 32;
 

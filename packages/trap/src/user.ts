@@ -69,6 +69,7 @@ export class UserGate {
   readonly #home: number;
   #received = 0;
   /** Processes of this thread that sleep on pages, by tid, in the order of falling asleep. */
+  #calls = TURN_CALLS;
   readonly #asleep = new Map<number, () => void>();
   /** Called for what the kernel posts beside answers. */
   onPost: (message: unknown) => void = () => {};
@@ -239,6 +240,7 @@ export class UserGate {
   sleepOn(tid: number, look: () => void): void {
     this.#asleep.set(tid, look);
     this.#waiting++;
+    if (this.#sleepers.state[tid] !== ASLEEP) this.#sleepers.lookAgain(this.#home);
     this.#startPump();
   }
 
@@ -257,6 +259,16 @@ export class UserGate {
     const woken = Atomics.wait(state, tid, DEEP, ms);
     this.#spin.slept();
     return woken !== "timed-out";
+  }
+
+  /**
+   * For a coroutine that has made a call without a sleep: null, or what to wait for, so that the
+   * thread reads its mail and its other coroutines run. One call in TURN_CALLS waits.
+   */
+  turn(): Promise<void> | null {
+    if (--this.#calls > 0) return null;
+    this.#calls = TURN_CALLS;
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   #startPump(): void {
@@ -288,7 +300,9 @@ export class UserGate {
   #lookAfterSleepers(): boolean {
     if (!this.#sleepers.takeLook(this.#home)) return false;
     const { state } = this.#sleepers;
+    let left = this.#asleep.size; // who falls asleep again stands behind these
     for (const [tid, look] of this.#asleep) {
+      if (left-- === 0) break;
       if (state[tid] === ASLEEP) continue;
       this.#asleep.delete(tid);
       this.#waiting--;
@@ -374,6 +388,9 @@ interface BulkMessage {
   readonly slot: number | undefined;
   readonly bulk: unknown;
 }
+
+/** Calls on pages after which a thread of coroutines takes a turn of its event loop: 0.1 ms. */
+const TURN_CALLS = 1000;
 
 /** How long a thread may sleep without a turn of its event loop, in milliseconds. */
 const DEAF_MS = 2;

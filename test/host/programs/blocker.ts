@@ -78,10 +78,15 @@ export default blocking(
       while (p.getppid() !== 1) p.sleep(1);
       p.emit("orphan");
     },
-    /** Waits for a child that dies in the way that is said. */
+    /** Waits for a child that dies in the way that is said; tells of it once it has SIGUSR1. */
     parent(p, arg) {
+      let asked = false;
+      p.signal("SIGUSR1", () => {
+        asked = true;
+      });
       const pid = p.fork((arg as { child: string }).child);
       p.emit({ child: pid });
+      while (!asked) p.sleep(Number.POSITIVE_INFINITY);
       const { status, signal } = p.wait(pid)!;
       p.emit({ status, signal });
     },

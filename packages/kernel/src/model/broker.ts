@@ -11,16 +11,15 @@
  */
 import type { Facility } from "@jailyard/abi/types";
 import {
+  IPCNS_VIEW,
   type IpcNamespace,
   ipcnsGive,
   ipcnsLoaded,
   ipcnsMake,
-  ipcnsOf,
   ipcnsOfObject,
-  ipcnsUnloaded,
 } from "../ipcns.ts";
 import type { Kernel } from "../kernel.ts";
-import type { Model, Spaces } from "../model.ts";
+import { byId, byKey, type Model, type Spaces } from "../model.ts";
 import type { Prison } from "../prison.ts";
 
 /** The broker at the jail's path; it is started if none is there. */
@@ -57,30 +56,17 @@ export const broker: Model = {
   jailsys: null,
   spaces,
   hasSwitch: false,
-  root: (_k, f, cred) => ipcnsOf(f, cred),
-  keySpace: (_k, f, cred) => ipcnsOf(f, cred)!.ns_id,
-  visible: (_k, _f, root, { space }) => (root as IpcNamespace).ns_id === space,
-  showsKey: () => true,
+  ...IPCNS_VIEW,
   spaceName: (k, object) => ipcnsOfObject(k, object)?.ns_name ?? null,
   created: reach,
-  dying: (k, f, prison) => ipcnsGive(k, f, prison, null),
   loaded: (k, f) => ipcnsLoaded(k, f, (prison) => reach(k, f, prison)),
-  unloaded: ipcnsUnloaded,
   about: {
     system: "DragonFly's sysvipcd",
     lateLoad: "create",
     limits: "namespace",
     differs: {
-      semget: KEYS,
-      semop: IDS,
-      semctl: IDS,
-      shmget: KEYS,
-      shmat: IDS,
-      shmctl: IDS,
-      msgget: KEYS,
-      msgsnd: IDS,
-      msgrcv: IDS,
-      msgctl: IDS,
+      ...byKey(KEYS),
+      ...byId(IDS),
       ipcs: "the host sees the broker at `/`, and with `-Z` all of them, each by its path, with keys",
       exit: "a broker of which only a process is left stops with it",
       jail_set: NO_PARAMETERS,

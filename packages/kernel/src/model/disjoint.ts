@@ -12,16 +12,15 @@
 import { JAIL_SYS_DISABLE, JAIL_SYS_INHERIT, JAIL_SYS_NEW } from "@jailyard/abi/jail";
 import type { Facility } from "@jailyard/abi/types";
 import {
+  IPCNS_VIEW,
   type IpcNamespace,
   ipcnsGive,
   ipcnsLoaded,
   ipcnsMake,
-  ipcnsOf,
   ipcnsOfObject,
-  ipcnsUnloaded,
 } from "../ipcns.ts";
 import type { Kernel } from "../kernel.ts";
-import type { Jailsys, Model, Spaces } from "../model.ts";
+import { byId, byKey, type Jailsys, type Model, type Spaces } from "../model.ts";
 import { descend, isAncestor, nameSeenBy, type Prison } from "../prison.ts";
 
 /** Was it made for this jail? */
@@ -83,38 +82,25 @@ export const disjoint: Model = {
   jailsys,
   spaces,
   hasSwitch: false,
-  root: (_k, f, cred) => ipcnsOf(f, cred),
-  keySpace: (_k, f, cred) => ipcnsOf(f, cred)!.ns_id,
-  visible: (_k, _f, root, { space }) => (root as IpcNamespace).ns_id === space,
-  showsKey: () => true,
+  ...IPCNS_VIEW,
   spaceName(k, object) {
     const ns = ipcnsOfObject(k, object);
     return ns === null ? null : spaces.name(k.prison0, ns);
   },
   created: makeOwn,
-  dying: (k, f, prison) => ipcnsGive(k, f, prison, null),
   loaded(k, f) {
     ipcnsLoaded(k, f, (prison, grant) => {
       if (grant === "own") makeOwn(k, f, prison);
       else ipcnsGive(k, f, prison, k.prison0.pr_ipcns[f]);
     });
   },
-  unloaded: ipcnsUnloaded,
   about: {
     system: "Linux IPC name spaces; the mail of 2006",
     lateLoad: "deny",
     limits: "namespace",
     differs: {
-      semget: KEYS,
-      semop: IDS,
-      semctl: IDS,
-      shmget: KEYS,
-      shmat: IDS,
-      shmctl: IDS,
-      msgget: KEYS,
-      msgsnd: IDS,
-      msgrcv: IDS,
-      msgctl: IDS,
+      ...byKey(KEYS),
+      ...byId(IDS),
       ipcs: "the host sees its own name space, and with `-Z` all of them, each by name, with keys",
       exit: "the last process of a name space that a call made takes its objects along",
       jail_set:

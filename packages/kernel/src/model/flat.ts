@@ -3,7 +3,7 @@
  * allow.sysvipc bit of 8 to 10, opens it to a jail; else every call there is ENOSYS. Nothing
  * records the jail of an object, and nothing is removed when a jail ends. [HIST-1] to [HIST-3]
  */
-import type { Model } from "../model.ts";
+import { byId, byKey, type Model } from "../model.ts";
 
 const SPACE = 0;
 
@@ -36,16 +36,8 @@ export const flat: Model = {
     lateLoad: "freebsd",
     limits: "host",
     differs: {
-      semget: KEYS,
-      semop: IDS,
-      semctl: IDS,
-      shmget: KEYS,
-      shmat: IDS,
-      shmctl: IDS,
-      msgget: KEYS,
-      msgsnd: IDS,
-      msgrcv: IDS,
-      msgctl: IDS,
+      ...byKey(KEYS),
+      ...byId(IDS),
       ipcs: "whoever may call sees all, with keys",
       jail_set: NO_PARAMETERS,
       jail_get: NO_PARAMETERS,

@@ -7,7 +7,7 @@
  */
 import { cleanup } from "../facility.ts";
 import { letIn } from "../lateload.ts";
-import type { Model } from "../model.ts";
+import { byId, type Model } from "../model.ts";
 
 /** As zonename(1) calls the host. */
 const GLOBAL = "global";
@@ -35,13 +35,7 @@ export const tagged: Model = {
     lateLoad: "create",
     limits: "namespace",
     differs: {
-      semop: IDS,
-      semctl: IDS,
-      shmat: IDS,
-      shmctl: IDS,
-      msgsnd: IDS,
-      msgrcv: IDS,
-      msgctl: IDS,
+      ...byId(IDS),
       ipcs: "the host is shown keys, and each object's zone by name",
       jail_set: NO_PARAMETERS,
       jail_get: NO_PARAMETERS,

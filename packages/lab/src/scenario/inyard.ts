@@ -1,7 +1,9 @@
 /** A yard for the length of one piece of work; whatever happens, nothing of it is left. */
+
 import type { Jail } from "@jailyard/host/jail";
 import type { LogLevel } from "@jailyard/host/log";
 import { boot, type Yard, type YardConfig } from "@jailyard/host/yard";
+import type { Model } from "@jailyard/kernel/model";
 
 /** What a scenario needs of whoever runs it. */
 export interface Context {
@@ -47,7 +49,13 @@ export async function inYard<T>(
 export const PRIVATE = { sysvmsg: "new", sysvsem: "new", sysvshm: "new" } as const;
 
 /** A root of its own for each jail, as in jail.conf(5). */
-export const OWN_PATH = { path: "/jails/$name" } as const;
+const OWN_PATH = { path: "/jails/$name" } as const;
+
+/** Name spaces of its own: by parameters, by a path whose broker is its own, or by nothing at all. */
+export function privateParams({ jailsys, name }: Model): Record<string, string> {
+  if (jailsys !== null) return PRIVATE;
+  return name === "broker" ? OWN_PATH : {};
+}
 
 /** The jails, one after the other; `$name` in a value is the jail's name. */
 export async function makeJails(

@@ -1,0 +1,130 @@
+/** `jailyard stress`: a mix of workloads in jails, measured, with thresholds that can fail it. */
+
+import { dealt } from "@jailyard/lab/stress/mix";
+import { checkNative, runNative } from "@jailyard/lab/stress/native";
+import type { RunFile } from "@jailyard/lab/stress/runfile";
+import { readScenario } from "@jailyard/lab/stress/scenario";
+import { completed, type StressSettings } from "@jailyard/lab/stress/settings";
+import { stress, withNative } from "@jailyard/lab/stress/stress";
+import { type Command, type CommanderError, Option } from "commander";
+import { addNameOptions, listening, type YardOptions } from "./command.ts";
+import { interrupted, interruptStatus } from "./interrupt.ts";
+import { machine } from "./record.ts";
+import { writeWhole } from "./safewrite.ts";
+import { addStressOptions, given, type StressOptions } from "./stressoptions.ts";
+import { printRun, stressProgress } from "./stresstext.ts";
+import { printError, step } from "./terminal.ts";
+import { checkWritable } from "./usage.ts";
+
+/** As stress-ng: wrong options are 1, for 2 is a stressor that failed. */
+class StressError extends Error {
+  override readonly name = "StressError";
+}
+
+const EXAMPLES = `
+The mix: each workload gets its share of the processes of every jail by weight. \`jailyard workloads\`
+shows them. --rate gives every process a schedule; latency then counts from when an operation was due,
+and how late operations began is reported.
+
+--fail ends with status 8 if a condition holds: p50, p90, p95, p99, p99.9, max, mean, count of
+(latency), (wait), (lag), (service); operations, throughput, errors, unexpected, missed, wrong,
+unfairness; of one workload as p99(sem.wait), errors(sem); + - * / < <= > >= == != && || ( ).
+
+--scenario takes a YAML file with the names of the options as keys, and as workloads:
+  workloads: { sem: 3, convoy: { weight: 1, hold: 200 } }
+What is on the command line comes before what is in the file.
+
+Exit status, as stress-ng(1) has them: 0 done; 1 wrong options, or a yard or file that cannot be had;
+2 a workload failed: a check of its own, or an error that does not belong to it; 3 no resources to
+start one; 4 not used; 5 a process was killed or threw; 6 a process exited as it should not; 7 numbers
+are missing; 8 a condition of --fail holds; 130 interrupted, with a partial result where asked for.
+
+Examples:
+  $ jailyard stress --workload sem=3,msg=1 --jails 8 --seconds 20
+  $ jailyard stress --workload convoy --shared --model flat --with convoy.hold=500 --json convoy.json
+  $ jailyard stress --workload postgres --jails 16 --seconds 20 --report postgres.html
+  $ jailyard stress --workload noisy --jails 4 --fail 'p99(wait)>5ms' --repeat 5
+  $ jailyard stress --workload pipeline --rate 2000 --fail 'p99(lag) > 1ms || missed > 0'
+  $ jailyard stress --scenario friday.yaml --seed 7`;
+
+export function addStress(program: Command, run: (status: number) => void): void {
+  const command = program
+    .command("stress")
+    .description("run a mix of workloads in jails and measure it")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride((error: CommanderError) => {
+      if (error.exitCode === 0) throw error;
+      const text = error.message
+        .replace(/^error: /, "")
+        .replaceAll("\n", " ")
+        .replace(/\.$/, "");
+      throw new StressError(`${text} (--help shows what there is)`);
+    })
+    .action(async (options: StressOptions & YardOptions) => run(await refusing(options)));
+  addStressOptions(command);
+  command.addOption(new Option("--native", "run the same on this machine's own kernel too"));
+  addNameOptions(command);
+}
+
+/** What is wrong with the options is status 1 here. */
+async function refusing(options: StressOptions & YardOptions): Promise<number> {
+  try {
+    return await runStress(options);
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (name === "UsageError" || name === "SettingsError") throw new StressError(message);
+    throw error;
+  }
+}
+
+interface Files {
+  readonly json: string | null;
+  readonly report: string | null;
+}
+
+async function runStress(options: StressOptions & YardOptions): Promise<number> {
+  const scenario = options.scenario === undefined ? null : readScenario(options.scenario);
+  const settings = completed({
+    ...scenario?.settings,
+    ...given(options, scenario?.settings ?? {}),
+  });
+  dealt(settings); // too few processes are told of before anything starts
+  const files: Files = {
+    json: options.json ?? scenario?.json ?? null,
+    report: options.report ?? scenario?.report ?? null,
+  };
+  if (files.json !== null) checkWritable(files.json);
+  if (files.report !== null) checkWritable(files.report, undefined, "--report");
+  if (settings.native) checkNative(settings);
+  const { reportHtml } = await import("@jailyard/lab/report/html");
+  const run = await measured(options, settings);
+  printRun(run);
+  write(run, files, reportHtml);
+  return interrupted.aborted ? interruptStatus() : run.verdict.status;
+}
+
+async function measured(options: YardOptions, settings: StressSettings): Promise<RunFile> {
+  const around = machine() as Pick<RunFile, "date" | "machine" | "versions">;
+  const run = await listening(options, (cx) =>
+    stressProgress(settings, (progress) => stress(cx, settings, around, progress)),
+  );
+  if (!settings.native || interrupted.aborted) return run;
+  const native = await step("The same on this machine's own kernel", () =>
+    runNative(settings, interrupted),
+  );
+  return withNative(run, native);
+}
+
+function write(run: RunFile, { json, report }: Files, page: (run: RunFile) => string): void {
+  if (json !== null) {
+    writeWhole(json, `${JSON.stringify(run)}\n`);
+    printError(`${what(run)} in ${json}`);
+  }
+  if (report !== null) {
+    writeWhole(report, page(run));
+    printError(`${run.partial === null ? "the report is" : "a partial report is"} in ${report}`);
+  }
+}
+
+const what = ({ partial }: RunFile): string =>
+  partial === null ? "the result is" : `a partial result (${partial}) is`;

@@ -1,0 +1,279 @@
+/**
+ * One repetition of a mix: a yard, its jails, a party for each workload in each jail, all let go at
+ * once, watched, and ended. An interruption ends it early, with what there is by then.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Exit } from "@jailyard/host/processhandle";
+import type { Yard, YardConfig } from "@jailyard/host/yard";
+import { modelNamed } from "@jailyard/kernel/models";
+import {
+  type Context,
+  Interrupted,
+  inYard,
+  jailNames,
+  makeJails,
+  privateParams,
+} from "../scenario/inyard.ts";
+import { Gauges } from "./gauges.ts";
+import { Log } from "./log.ts";
+import { dealt, limitsFor, maxprocFor, slotsFor } from "./mix.ts";
+import { type Party, StressParty } from "./party.ts";
+import { PostgresParty } from "./postgresparty.ts";
+import type { JailResult, Repetition } from "./runfile.ts";
+import type { StressSettings } from "./settings.ts";
+import { Tally } from "./tally.ts";
+import { POSTGRES_NAME } from "./workloads.ts";
+
+/** How long parties may take to end after they were told to, in milliseconds. */
+const PATIENCE_MS = 10_000;
+const PROGRESS_MS = 200;
+
+export interface Progress {
+  readonly phase: "jails" | "workloads" | "run" | "end";
+  /** Jails or parties that are there. */
+  readonly done: number;
+  readonly total: number;
+  /** Of the run. */
+  readonly elapsed: number;
+  readonly operations: number;
+}
+
+/** How a repetition ended, beside its numbers. */
+export interface Outcome {
+  readonly repetition: Repetition;
+  readonly interrupted: boolean;
+  /** What each party that did not end as it should has to say, with the exit status for it. */
+  readonly failures: readonly { readonly status: number; readonly text: string }[];
+}
+
+export const STATUS = { failed: 2, refused: 3, killed: 5, exited: 6, incomplete: 7 } as const;
+
+/** Slices of a run; with many jails each covers more, or sums alone would fill a core. */
+const SLICES = { least: 20, most: 120, shortest: 0.25 } as const;
+const PARTIES_A_SECOND = 200;
+
+export function sliceSeconds({ seconds, jails, workloads }: StressSettings): number {
+  const parties = jails * Object.keys(workloads).length;
+  const short = Math.max(SLICES.shortest, Math.min(1, seconds / SLICES.least));
+  return Math.max(short, seconds / SLICES.most, parties / PARTIES_A_SECOND);
+}
+
+/** @throws Interrupted before there is anything; YardError if there can be no such yard */
+export async function execute(
+  cx: Context,
+  settings: StressSettings,
+  seed: number,
+  progress: (at: Progress) => void,
+): Promise<Outcome> {
+  if (cx.signal?.aborted) throw new Interrupted();
+  // Not the signal: the yard is to stay until the parties have told what they measured.
+  const { log, onYard } = cx;
+  const quiet: Context = onYard === undefined ? { log } : { log, onYard };
+  return inYard(quiet, yardConfig(settings), (yard) =>
+    new Execution(yard, settings, seed, cx.signal, progress).run(),
+  );
+}
+
+function yardConfig(settings: StressSettings): YardConfig {
+  const { model, placement, wake, locks } = settings;
+  const chosen = Object.entries({ placement, wake, locks }).filter(([, value]) => value !== null);
+  const limits = limitsFor(settings);
+  const sizes = { slots: slotsFor(settings), maxproc: maxprocFor(settings) };
+  const open = model === "flat" ? { sysvipc_allowed: true } : {};
+  return { model, limits, ...open, ...sizes, ...Object.fromEntries(chosen) };
+}
+
+class Execution {
+  readonly #yard: Yard;
+  readonly #settings: StressSettings;
+  readonly #seed: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #progress: (at: Progress) => void;
+  readonly #log = new Log();
+  readonly #tallies: Tally[];
+  readonly #parties: Party[] = [];
+  readonly #gauges = new Gauges();
+  #began = 0;
+
+  constructor(
+    yard: Yard,
+    settings: StressSettings,
+    seed: number,
+    signal: AbortSignal | undefined,
+    progress: (at: Progress) => void,
+  ) {
+    this.#yard = yard;
+    this.#settings = settings;
+    this.#seed = seed;
+    this.#signal = signal;
+    this.#progress = progress;
+    const span = sliceSeconds(settings);
+    this.#tallies = [...dealt(settings)].map(([name, procs]) => new Tally(name, procs, span));
+  }
+
+  async run(): Promise<Outcome> {
+    await this.#populate();
+    const ready = await Promise.all(this.#parties.map((party) => party.ready));
+    this.#throwIfInterrupted();
+    if (ready.every(Boolean)) await this.#work();
+    else await this.#endAll();
+    const failures = await this.#failures();
+    return { repetition: await this.#result(), interrupted: this.#interrupted, failures };
+  }
+
+  get #interrupted(): boolean {
+    return this.#signal?.aborted ?? false;
+  }
+
+  #throwIfInterrupted(): void {
+    if (this.#interrupted) throw new Interrupted();
+  }
+
+  #tell(phase: Progress["phase"], done: number, total: number): void {
+    const elapsed = this.#began === 0 ? 0 : (performance.now() - this.#began) / 1000;
+    const operations = this.#tallies.reduce((sum, tally) => sum + tally.operations, 0);
+    this.#progress({ phase, done, total, elapsed, operations });
+  }
+
+  /** The jails and the main process of each workload in each; servers last, as they begin at once. */
+  async #populate(): Promise<void> {
+    const { jails } = this.#settings;
+    this.#log.event("start", null, `a yard with ${jails} jails, seed ${this.#seed}`);
+    for (const name of jailNames(jails)) {
+      this.#throwIfInterrupted();
+      await makeJails(this.#yard, [name], privateParams(modelNamed(this.#settings.model)));
+      this.#tell("jails", this.#yard.jails.size, jails);
+    }
+    const stressors = this.#tallies.filter(({ name }) => name !== POSTGRES_NAME);
+    const servers = this.#tallies.filter(({ name }) => name === POSTGRES_NAME);
+    for (const tally of [...stressors, ...servers]) await this.#startIn(tally);
+    await this.#gauges.start(this.#yard, sliceSeconds(this.#settings) * 1000);
+  }
+
+  async #startIn(tally: Tally): Promise<void> {
+    const names = jailNames(this.#settings.jails);
+    for (const jailIx of names.keys()) {
+      this.#throwIfInterrupted();
+      const party = await this.#start(tally, jailIx);
+      this.#parties.push(party);
+      this.#tell("workloads", this.#parties.length, names.length * this.#tallies.length);
+      if (this.#settings.shared) await party.ready; // the next one finds what this one makes
+    }
+  }
+
+  #start(tally: Tally, jailIx: number): Promise<Party> {
+    const { jails, seconds, rate, shared, options } = this.#settings;
+    const jail = this.#yard.jails.get(`jail${jailIx + 1}`)!;
+    const workloadIx = this.#tallies.indexOf(tally);
+    const procs = dealt(this.#settings).get(tally.name)!;
+    const sliceMs = sliceSeconds(this.#settings) * 1000;
+    const seed = this.#seed + jailIx * 1009 + workloadIx * 100_003;
+    const common = { procs, seconds, sliceMs, seed, options: options[tally.name] };
+    if (tally.name === POSTGRES_NAME) {
+      return PostgresParty.start(jail, common, tally, this.#log);
+    }
+    const each = rate === null ? null : rate / (jails * this.#settings.procs);
+    const arg = { ...common, workloadIx, jailIx, jails, rate: each, shared };
+    return StressParty.start(jail, arg, tally, this.#log);
+  }
+
+  async #work(): Promise<void> {
+    this.#began = performance.now();
+    this.#log.began = Date.now();
+    this.#log.event("go", null, "all begin to work");
+    this.#gauges.begin();
+    await Promise.all(this.#parties.map((party) => party.go()));
+    const watch = setInterval(() => this.#tell("run", 0, 0), PROGRESS_MS);
+    const stop = (): void => void this.#stop();
+    this.#signal?.addEventListener("abort", stop);
+    if (this.#interrupted) stop();
+    try {
+      if (this.#settings.shared) await this.#together();
+      await this.#allEnded(this.#settings.seconds * 1000 + 2 * PATIENCE_MS);
+    } finally {
+      clearInterval(watch);
+      this.#signal?.removeEventListener("abort", stop);
+    }
+    this.#log.event("end", null, "all have ended");
+    this.#tell("end", 1, 1);
+  }
+
+  /** Where objects are shared nobody verifies before all have stopped, or removes before that. */
+  async #together(): Promise<void> {
+    const sharing = this.#parties.filter((party) => party instanceof StressParty);
+    for (const barrier of ["stopped", "verified"] as const) {
+      await Promise.all(sharing.map((party) => party.reached(barrier)));
+      await Promise.all(sharing.map((party) => party.go()));
+    }
+  }
+
+  #stop(): Promise<unknown> {
+    this.#log.event("stop", null, "interrupted: all are told to stop");
+    return Promise.all(this.#parties.map((party) => party.stop()));
+  }
+
+  /** Until all have ended, or patience with them has. */
+  async #allEnded(ms: number): Promise<void> {
+    const patience = new AbortController();
+    const late = delay(ms, null, { signal: patience.signal }).catch(() => null);
+    await Promise.race([Promise.all(this.#parties.map(({ ended }) => ended)), late]);
+    patience.abort();
+  }
+
+  async #endAll(): Promise<void> {
+    await this.#stop();
+    await this.#allEnded(PATIENCE_MS);
+  }
+
+  async #failures(): Promise<Outcome["failures"]> {
+    const failures: { status: number; text: string }[] = [];
+    for (const party of this.#parties) {
+      const exit = await Promise.race([party.ended, delay(0, null)]);
+      const failure = failureOf(party, exit, this.#interrupted);
+      if (failure === null) continue;
+      const { jail, workload } = party;
+      if (failure.status === STATUS.killed)
+        this.#log.event("death", { jail, workload }, failure.text);
+      failures.push({ status: failure.status, text: `${workload} in ${jail} ${failure.text}` });
+    }
+    return failures;
+  }
+
+  async #result(): Promise<Repetition> {
+    await this.#gauges.stop();
+    const counts = new Map((await this.#yard.stats()).jails.map((jail) => [jail.name, jail]));
+    const jails: JailResult[] = jailNames(this.#settings.jails).map((name) => {
+      const each = this.#tallies.map((tally) => [tally.name, tally.jail(name)] as const);
+      const workloads = Object.fromEntries(each.filter(([, result]) => result !== null));
+      const { calls = 0, sleeps = 0 } = counts.get(name) ?? {};
+      return { name, calls, sleeps, workloads: workloads as JailResult["workloads"] };
+    });
+    return {
+      seed: this.#seed,
+      workloads: this.#tallies.map((tally) => tally.result()),
+      jails,
+      events: this.#log.all(),
+      gauges: this.#gauges.results(this.#settings),
+    };
+  }
+}
+
+/** What a party did that it should not, in words that follow its name. */
+function failureOf(
+  { refused, complete, workload }: Party,
+  exit: Exit | null,
+  interrupted: boolean,
+): { status: number; text: string } | null {
+  if (refused !== null) return { status: STATUS.refused, text: `cannot start: ${refused}` };
+  if (exit === null) return { status: STATUS.killed, text: "does not end" };
+  const { status, signal, error } = exit;
+  if (error !== null) return { status: STATUS.killed, text: `threw: ${error.message}` };
+  if (signal !== null) return { status: STATUS.killed, text: `was killed by signal ${signal}` };
+  if (status === 0 && complete) return null;
+  if (status === 0) return { status: STATUS.incomplete, text: "ended without its last numbers" };
+  if (workload === POSTGRES_NAME) {
+    return interrupted ? null : { status: STATUS.failed, text: `ended with status ${status}` };
+  }
+  if (status === STATUS.failed) return null; // a check failed: its event says which
+  return { status: STATUS.exited, text: `exited with status ${status}` };
+}

@@ -1,0 +1,109 @@
+/**
+ * A simulated PostgreSQL server as a party of a mix. Its clients begin as soon as they are let in, so
+ * its slices count from then, and not from when all others begin.
+ */
+import type { Jail } from "@jailyard/host/jail";
+import type { Exit } from "@jailyard/host/processhandle";
+import type { OptionValue } from "@jailyard/workload/stress/about";
+import { serverOf } from "@jailyard/workload/stress/postgres";
+import { fatalLines, Instance } from "../scenario/instances.ts";
+import { emptyHdr } from "./histogram.ts";
+import type { Log } from "./log.ts";
+import type { Party } from "./party.ts";
+import type { Tally } from "./tally.ts";
+
+export interface ServerStart {
+  readonly procs: number;
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly seconds: number;
+  readonly sliceMs: number;
+  readonly seed: number;
+}
+
+export class PostgresParty implements Party {
+  readonly jail: string;
+  readonly workload = "postgres";
+  readonly ended: Promise<Exit>;
+  readonly #instance: Instance;
+  readonly #tally: Tally;
+  readonly #sliceMs: number;
+  readonly #slicesMax: number;
+  #seen = 0;
+  #slices = 0;
+  #watch: NodeJS.Timeout | null = null;
+
+  private constructor(instance: Instance, start: ServerStart, tally: Tally, log: Log) {
+    this.jail = instance.jail.name;
+    this.#instance = instance;
+    this.#tally = tally;
+    this.#sliceMs = start.sliceMs;
+    this.#slicesMax = Math.max(1, Math.ceil((start.seconds * 1000) / start.sliceMs));
+    void instance.started.then((started) => {
+      if (!started) return;
+      log.event("start", this, "the server accepts connections, and its clients begin");
+      this.#watch = setInterval(() => this.#slice(), this.#sliceMs);
+    });
+    this.ended = instance.ended.then((exit) => {
+      this.#last(log);
+      return exit;
+    });
+  }
+
+  static async start(
+    jail: Jail,
+    start: ServerStart,
+    tally: Tally,
+    log: Log,
+  ): Promise<PostgresParty> {
+    const { procs, options, seconds, seed } = start;
+    const config = { ...serverOf(procs, options), seconds, seed };
+    return new PostgresParty(await Instance.start(jail, config), start, tally, log);
+  }
+
+  get ready(): Promise<boolean> {
+    return this.#instance.started;
+  }
+
+  get refused(): string | null {
+    if (this.#instance.isReady) return null;
+    const [line] = fatalLines(this.#instance.log);
+    return line === undefined ? null : `${line.level}:  ${line.text}`;
+  }
+
+  get complete(): boolean {
+    return this.#instance.result !== null;
+  }
+
+  go(): Promise<unknown> {
+    return Promise.resolve();
+  }
+
+  /** SIGINT is its fast shutdown: clients lose their connections. */
+  stop(): Promise<unknown> {
+    return this.#instance.process.kill("SIGINT");
+  }
+
+  /** Transactions since the last slice; their times come all together at the end. */
+  #slice(): void {
+    if (this.#slices === this.#slicesMax - 1) return; // the last one is told at the end
+    const { transactions } = this.#instance;
+    this.#tally.add(this.jail, this.#slices++, transactions - this.#seen, {}, new Map());
+    this.#seen = transactions;
+  }
+
+  #last(log: Log): void {
+    if (this.#watch !== null) clearInterval(this.#watch);
+    const { result } = this.#instance;
+    for (const { text, level } of fatalLines(this.#instance.log)) {
+      log.event("refusal", this, `${level}:  ${text}`);
+    }
+    if (result === null) return;
+    const latency = emptyHdr();
+    for (const [micros, count] of result.latency.buckets) {
+      latency.recordValueWithCount(Math.round(micros * 1000), count);
+    }
+    const since = result.transactions - this.#seen;
+    this.#tally.add(this.jail, this.#slices, since, {}, new Map([["latency", latency]]));
+    this.#tally.ended(result.seconds);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The run file of `jailyard stress --json`: everything that was set, the machine, and what came out,
+ * per workload, jail and slice of time. `compare` and the report read it.
+ */
+import type { HistogramName } from "@jailyard/workload/stress/measure";
+import type { HdrSummary } from "./histogram.ts";
+import type { NativeResult } from "./native.ts";
+import type { StressSettings } from "./settings.ts";
+
+export const FORMAT = "jailyard stress";
+/** Raised when a reader of the last version would misunderstand. */
+export const FORMAT_VERSION = 1;
+
+/** A histogram with its figures, and itself in HDR's V2 encoding, in nanoseconds. */
+export interface HdrRecord extends HdrSummary {
+  readonly hdr: string;
+}
+
+export type HdrRecords = Readonly<Partial<Record<HistogramName, HdrRecord>>>;
+export type HdrSummaries = Readonly<Partial<Record<HistogramName, HdrSummary>>>;
+
+/** A span of the run, of `sliceSeconds`; the last one may be shorter. */
+export interface Slice {
+  /** Its begin, in seconds from the begin of work. */
+  readonly at: number;
+  readonly seconds: number;
+  readonly operations: number;
+  readonly errors: number;
+  readonly histograms: HdrRecords;
+}
+
+export interface WorkloadResult {
+  readonly name: string;
+  /** Processes in each jail. */
+  readonly procs: number;
+  readonly seconds: number;
+  readonly operations: number;
+  /** Operations a second. */
+  readonly throughput: number;
+  /** By errno. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Errors that do not belong to the workload. */
+  readonly unexpected: number;
+  /** Checks that failed. */
+  readonly wrong: number;
+  /** Operations that the schedule had and that were not begun in time. */
+  readonly missed: number;
+  /** Operations of the jail with most, over those of the jail with least; null with one jail. */
+  readonly unfairness: number | null;
+  readonly histograms: HdrRecords;
+  readonly slices: readonly Slice[];
+}
+
+export interface JailResult {
+  readonly name: string;
+  /** System calls, and those that slept, as the kernel counted them. */
+  readonly calls: number;
+  readonly sleeps: number;
+  readonly workloads: Readonly<Record<string, JailWorkload>>;
+}
+
+export interface JailWorkload {
+  readonly operations: number;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly histograms: HdrSummaries;
+}
+
+export const EVENTS = ["start", "go", "refusal", "wrong", "death", "stop", "end"] as const;
+export interface RunEvent {
+  /** Seconds from the begin of work; before it, below 0. */
+  readonly at: number;
+  readonly what: (typeof EVENTS)[number];
+  readonly jail: string | null;
+  readonly workload: string | null;
+  readonly text: string;
+}
+
+/** Use of a limit that all jails share, looked at once a slice. */
+export interface Gauge {
+  readonly name: string;
+  readonly limit: number;
+  /** The run raised the limit to what its mix can use at most: that it is full means nothing. */
+  readonly fitted: boolean;
+  readonly peak: number;
+  readonly used: readonly { readonly at: number; readonly used: number }[];
+}
+
+/** One run of the mix in a yard of its own. */
+export interface Repetition {
+  readonly seed: number;
+  readonly workloads: readonly WorkloadResult[];
+  readonly jails: readonly JailResult[];
+  readonly events: readonly RunEvent[];
+  readonly gauges: readonly Gauge[];
+}
+
+export interface Verdict {
+  /** Exit status. */
+  readonly status: number;
+  /** Why it is not 0, a sentence each. */
+  readonly reasons: readonly string[];
+}
+
+/** A lock as the lab saw it: a semaphore, a page, a queue, the gate. Times in nanoseconds. */
+export interface LockRow {
+  readonly name: string;
+  readonly mechanism: string;
+  readonly jail: string | null;
+  readonly taken: number;
+  readonly contended: number;
+  readonly waitNanos: number;
+  readonly waitMaxNanos: number;
+  readonly holdNanos?: number;
+}
+
+/** Nanoseconds that the row's jail made the column's jail wait. */
+export interface Interference {
+  readonly jails: readonly string[];
+  readonly nanos: readonly (readonly number[])[];
+}
+
+/** Who waits for whom, at one moment. */
+export interface WaitFor {
+  readonly at: number;
+  readonly edges: readonly {
+    readonly waiter: string;
+    readonly holder: string;
+    readonly lock: string;
+  }[];
+  readonly deadlock: boolean;
+}
+
+export interface RunFile {
+  readonly format: typeof FORMAT;
+  readonly formatVersion: number;
+  readonly date: string;
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Why there is less than was asked for; null if all is there. */
+  readonly partial: string | null;
+  readonly settings: StressSettings;
+  /** Every limit, set or not. */
+  readonly limits: Readonly<Record<string, number>>;
+  readonly sliceSeconds: number;
+  readonly verdict: Verdict;
+  readonly repetitions: readonly Repetition[];
+  readonly native?: readonly NativeResult[];
+  readonly locks?: readonly LockRow[];
+  readonly interference?: Interference;
+  readonly waitFor?: readonly WaitFor[];
+}

@@ -1,0 +1,123 @@
+/** What a run came to, in sentences: for the terminal, and for the top of the report. */
+import { figureOf, histogramOf } from "./figures.ts";
+import { quantileMs } from "./histogram.ts";
+import type { Gauge, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
+
+/** `1,234` or `0.85`: three digits that count, more only before the point. */
+export function figureText(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
+  return String(Number(value.toPrecision(3)));
+}
+
+/** A time in the unit that reads best. */
+export function timeText(ms: number): string {
+  if (!Number.isFinite(ms)) return "–";
+  if (ms === 0) return "0";
+  if (ms < 1e-3) return `${figureText(ms * 1e6)} ns`;
+  if (ms < 1) return `${figureText(ms * 1e3)} µs`;
+  if (ms < 10_000) return `${figureText(ms)} ms`;
+  return `${figureText(ms / 1000)} s`;
+}
+
+const plural = (n: number, noun: string): string =>
+  `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
+
+/** Use of a limit from which on it is spoken of. */
+const NEARLY_FULL = 0.9;
+/** Jails that are served so unevenly are spoken of. */
+const UNFAIR = 2;
+
+export function sentencesOf(run: RunFile): string[] {
+  return [
+    headline(run),
+    ...run.verdict.reasons.map((reason) => `It failed: ${reason}.`),
+    ...(run.partial === null ? [] : [`The result is partial: ${run.partial}.`]),
+    waiting(run),
+    schedule(run),
+    ...refusals(run),
+    ...fullLimits(run.repetitions),
+    ...unfairness(run.repetitions),
+    native(run),
+  ].filter((sentence) => sentence !== null);
+}
+
+function headline({ settings, repetitions }: RunFile): string {
+  const { jails, procs, repeat, model } = settings;
+  const seconds = Math.max(...repetitions.flatMap((one) => one.workloads.map((w) => w.seconds)));
+  const names = Object.keys(settings.workloads).join(", ");
+  const throughput = figureOf(repetitions, { name: "throughput", workload: null });
+  const latency = histogramOf(repetitions, "latency", null);
+  const times =
+    latency === null
+      ? ""
+      : `; half of them took up to ${timeText(quantileMs(latency, 50))}, 99 % up to ${timeText(quantileMs(latency, 99))}`;
+  const again = repeat > 1 ? `, ${repeat} times` : "";
+  return (
+    `${plural(jails, "jail")} with ${plural(procs, "process").replace("processs", "processes")} each ` +
+    `(${names}; model ${model}) did ${figureText(throughput)} operations a second ` +
+    `for ${figureText(seconds)} s${again}${times}.`
+  );
+}
+
+function waiting({ repetitions }: RunFile): string | null {
+  const wait = histogramOf(repetitions, "wait", null);
+  if (wait === null) return null;
+  const [p50, p99, max] = [50, 99, 100].map((q) => timeText(quantileMs(wait, q)));
+  return `Calls that may have to wait took ${p50} at the median, ${p99} at p99, and ${max} at most.`;
+}
+
+/** With a schedule: did the yard keep it? */
+function schedule({ settings, repetitions }: RunFile): string | null {
+  if (settings.rate === null) return null;
+  const lag = histogramOf(repetitions, "lag", null);
+  const missed = figureOf(repetitions, { name: "missed", workload: null });
+  const late = lag === null ? "–" : timeText(quantileMs(lag, 99));
+  const never = missed > 0 ? `, and ${plural(missed, "operation")} never in time` : "";
+  return (
+    `Of the schedule of ${figureText(settings.rate)} operations a second, operations began up to ` +
+    `${late} late (p99)${never}; latency counts from when each was due.`
+  );
+}
+
+function refusals({ repetitions }: RunFile): string[] {
+  const all = new Map<string, number>();
+  for (const { name, errors } of repetitions.flatMap(({ workloads }) => workloads)) {
+    for (const [code, n] of Object.entries(errors)) {
+      const key = `${name} got ${code}`;
+      all.set(key, (all.get(key) ?? 0) + n);
+    }
+  }
+  return [...all].map(([what, n]) => `${what} ${plural(n, "time")}.`);
+}
+
+function fullLimits(repetitions: readonly Repetition[]): string[] {
+  const peaks = new Map<string, Gauge>();
+  for (const gauge of repetitions.flatMap(({ gauges }) => gauges)) {
+    if (gauge.peak > (peaks.get(gauge.name)?.peak ?? -1)) peaks.set(gauge.name, gauge);
+  }
+  return [...peaks.values()]
+    .filter(({ peak, limit, fitted }) => !fitted && peak >= limit * NEARLY_FULL)
+    .map(({ name, peak, limit }) => `${name} was used up to ${peak} of ${limit}.`);
+}
+
+function unfairness(repetitions: readonly Repetition[]): string[] {
+  const worst = new Map<string, WorkloadResult>();
+  for (const result of repetitions.flatMap(({ workloads }) => workloads)) {
+    const most = worst.get(result.name)?.unfairness ?? UNFAIR;
+    if ((result.unfairness ?? 0) > most) worst.set(result.name, result);
+  }
+  return [...worst.values()].map(
+    ({ name, unfairness: by }) =>
+      `The jail that did most of ${name} did ${figureText(by!)} times as much as the one that did least.`,
+  );
+}
+
+function native({ native: results = [], repetitions }: RunFile): string | null {
+  const parts = results.map(({ name, throughput }) => {
+    const ours = figureOf(repetitions, { name: "throughput", workload: name });
+    return `${name} ${figureText(throughput / ours)} times as many`;
+  });
+  if (parts.length === 0) return null;
+  return `This machine's own kernel did, of ${parts.join(", ")} operations a second.`;
+}

@@ -1,0 +1,132 @@
+/** Histograms that merge without loss, and comparisons of runs whose difference is known. */
+
+import { compare } from "@jailyard/lab/stress/compare";
+import {
+  decodeHdr,
+  emptyHdr,
+  encodeHdr,
+  mergedHdr,
+  summaryOf,
+  valuesOf,
+} from "@jailyard/lab/stress/histogram";
+import { FORMAT, FORMAT_VERSION, type RunFile, type Slice } from "@jailyard/lab/stress/runfile";
+import { DEFAULTS } from "@jailyard/lab/stress/settings";
+import { random } from "@jailyard/workload/postgres/random";
+import { Measure } from "@jailyard/workload/stress/measure";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+
+describe("histograms", () => {
+  test("merged from any parts they are what one would have been", () => {
+    const times = fc.array(fc.array(fc.double({ min: 0, max: 4e6, noNaN: true })), {
+      minLength: 1,
+    });
+    fc.assert(
+      fc.property(times, (parts) => {
+        const whole = new Measure();
+        const texts = parts.map((part) => {
+          const measure = new Measure();
+          for (const ms of part) for (const m of [measure, whole]) m.time("wait", ms);
+          return measure.take().histograms.wait;
+        });
+        const expected = whole.take().histograms.wait;
+        const merged = mergedHdr(texts);
+        expect(merged === null ? [] : valuesOf(merged)).toEqual(
+          expected === undefined ? [] : valuesOf(decodeHdr(expected)),
+        );
+      }),
+    );
+  });
+
+  test("a value is off by one part in 128 at most", () => {
+    for (const ms of [0.0001, 0.123, 1, 17.5, 999, 60_000]) {
+      const measure = new Measure();
+      measure.time("latency", ms);
+      const { p50Ms, maxMs, count } = summaryOf(decodeHdr(measure.take().histograms.latency!));
+      expect(count).toBe(1);
+      expect(Math.abs(p50Ms - ms) / ms).toBeLessThan(1 / 128 + 0.01 * Number(ms < 0.001));
+      expect(Math.abs(maxMs - ms) / ms).toBeLessThan(1 / 64);
+    }
+  });
+
+  test("what was taken is gone", () => {
+    const measure = new Measure();
+    measure.error("EAGAIN");
+    measure.time("lag", 1);
+    measure.take();
+    expect(measure.take()).toEqual({ operations: 0, missed: 0, errors: {}, histograms: {} });
+  });
+});
+
+/** A run whose waits are exponential, with this mean, in so many slices of a second. */
+function runOf(meanMs: number, { slices = 30, seed = 1, perSlice = 400 } = {}): RunFile {
+  const rng = random(seed);
+  const all: Slice[] = Array.from({ length: slices }, (_, at) => {
+    const hdr = emptyHdr();
+    const operations = Math.round(perSlice * (0.9 + 0.2 * rng()));
+    for (let n = 0; n < operations; n++) {
+      hdr.recordValue(Math.round(-Math.log(1 - rng()) * meanMs * 1e6));
+    }
+    const wait = { ...summaryOf(hdr), hdr: encodeHdr(hdr) };
+    return { at, seconds: 1, operations, errors: 0, histograms: { wait } };
+  });
+  const workload = {
+    ...{ name: "sem", procs: 1, seconds: slices, throughput: 0, errors: {}, unexpected: 0 },
+    ...{ wrong: 0, missed: 0, unfairness: null, histograms: {}, slices: all },
+    operations: all.reduce((sum, { operations }) => sum + operations, 0),
+  };
+  const repetition = { seed, workloads: [workload], jails: [], events: [], gauges: [] };
+  return {
+    ...{ format: FORMAT, formatVersion: FORMAT_VERSION, date: "", machine: {}, versions: {} },
+    ...{ partial: null, settings: DEFAULTS, limits: {}, sliceSeconds: 1 },
+    verdict: { status: 0, reasons: [] },
+    repetitions: [repetition],
+  };
+}
+
+const differenceOf = (a: RunFile, b: RunFile, figure: string) =>
+  compare(a, b).differences.find((one) => one.figure === figure)!;
+
+describe("compare", () => {
+  test("a run and itself: all ratios are 1, and their intervals hold 1", () => {
+    const run = runOf(2);
+    for (const { ratio, interval, sentence } of compare(run, run).differences) {
+      expect(ratio).toBe(1);
+      expect(interval![0]).toBeLessThanOrEqual(1);
+      expect(interval![1]).toBeGreaterThanOrEqual(1);
+      expect(sentence).toContain("did not change by more than chance");
+    }
+  });
+
+  test("intervals hold a difference that is known about as often as they say", () => {
+    let held = 0;
+    let noise = 0;
+    const times = 40;
+    for (let seed = 0; seed < times; seed++) {
+      const [a, b] = [runOf(1, { seed }), runOf(2, { seed: seed + 1000 })];
+      const [low, high] = differenceOf(a, b, "median of waits").interval!;
+      if (low <= 2 && 2 <= high) held++;
+      const same = differenceOf(a, runOf(1, { seed: seed + 2000 }), "median of waits").interval!;
+      if (same[0] > 1 || same[1] < 1) noise++;
+    }
+    expect(held).toBeGreaterThan(times * 0.85);
+    expect(noise).toBeLessThan(times * 0.15);
+  });
+
+  test("says it in a sentence", () => {
+    const { sentence, ratio } = differenceOf(runOf(1), runOf(2, { seed: 5 }), "p99 of waits");
+    expect(ratio).toBeGreaterThan(1.8);
+    expect(sentence).toMatch(/^p99 of waits of sem rose [12]\.\d+× \[1\.\d+, 2\.\d+\]$/);
+    const fell = differenceOf(runOf(1), runOf(1, { perSlice: 100 }), "throughput");
+    expect(fell.sentence).toMatch(/^throughput of sem fell to 0\.2\d*× \[0\.2\d*, 0\.2\d*\]$/);
+  });
+
+  test("tells what is not the same, and what to beware of", () => {
+    const a = runOf(1, { slices: 3 });
+    const b = { ...a, settings: { ...a.settings, jails: 9 }, partial: "interrupted" };
+    const { changed, cautions } = compare(a, b);
+    expect(changed).toEqual([{ name: "jails", before: "2", after: "9" }]);
+    expect(cautions.join("\n")).toMatch(/second run is partial/);
+    expect(cautions.join("\n")).toMatch(/an interval needs 8 slices/);
+  });
+});

@@ -1,0 +1,182 @@
+/** The report of a run: its text, and, where there is a Chromium, the page as a reader uses it. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { reportHtml } from "@jailyard/lab/report/html";
+import type { RunFile } from "@jailyard/lab/stress/runfile";
+import { completed } from "@jailyard/lab/stress/settings";
+import { stress } from "@jailyard/lab/stress/stress";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHROMIUM, launch, open } from "../support/chromium.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "jailyard-report-"));
+const file = join(folder, "report.html");
+const MB = 1_000_000;
+let run: RunFile;
+
+beforeAll(async () => {
+  const settings = completed({
+    ...{ workloads: { convoy: 1, noisy: 1 }, jails: 3, procs: 3, seconds: 2 },
+    fail: ["p99(wait) > 1ns"],
+  });
+  const around = { date: "2026-01-01", machine: { cpus: 2 }, versions: { jailyard: "0" } };
+  run = await stress({ log: "silent" }, settings, around, () => {});
+  writeFileSync(file, reportHtml(run));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The same run with more of everything. */
+function enlarged(jails: number): RunFile {
+  const [first] = run.repetitions;
+  const rows = Array.from({ length: jails }, (_, ix) => ({
+    ...first.jails[ix % first.jails.length],
+    name: `jail${ix + 1}`,
+  }));
+  const slices = first.workloads[0].slices;
+  const workloads = Array.from({ length: 11 }, (_, ix) => ({
+    ...first.workloads[0],
+    name: ix === 0 ? "convoy" : `w${ix}`,
+    slices: Array.from({ length: 120 }, (__, at) => ({ ...slices[at % slices.length], at })),
+  }));
+  return { ...run, repetitions: [{ ...first, jails: rows, workloads }] };
+}
+
+function withContention(): RunFile {
+  const locks = [3, 1, 2].map((n) => ({
+    ...{ name: `set 6553${n} sem 0`, mechanism: "sem", jail: `jail${n}` },
+    ...{ taken: n * 10, contended: n, waitNanos: n * 1e6, waitMaxNanos: n * 1e5 },
+  }));
+  const jails = ["jail1", "jail2"];
+  const nanos = [
+    [0, 5e6],
+    [1e6, 0],
+  ];
+  const edges = [{ waiter: "jail1[103]", holder: "jail2[110]", lock: "set 65537 sem 0" }];
+  const waitFor = [{ at: 1.2, edges, deadlock: true }];
+  return { ...run, locks, interference: { jails, nanos }, waitFor };
+}
+
+describe("the text", () => {
+  test("begins with the result, in sentences, and with why it failed", () => {
+    const text = readFileSync(file, "utf8");
+    const sentences = text.slice(text.indexOf('<ul class="result">'));
+    expect(sentences).toMatch(/^<ul class="result"><li>3 jails with 3 processes each/);
+    expect(sentences).toMatch(/<li>It failed: --fail p99\(wait\) &gt; 1ns holds/);
+    expect(text).toMatch(/aria-label="kern.ipc.semmni" aria-valuemin="0" aria-valuemax="50"/);
+  });
+
+  test("asks for nothing from outside, and is below 2 MB for 1,000 jails", () => {
+    const big = reportHtml(enlarged(1000));
+    expect(big.length).toBeLessThan(2 * MB);
+    expect(reportHtml(enlarged(4000)).length).toBeLessThan(2 * MB);
+    expect(big).not.toMatch(/(src|href)="(https?:|\/\/)/);
+  });
+
+  test("what was put in cannot become markup", () => {
+    const [first] = run.repetitions;
+    const text = '</script><script>alert("x")</script>';
+    const events = [{ ...first.events[0], text }];
+    const page = reportHtml({ ...run, repetitions: [{ ...first, events }] });
+    expect(page).not.toContain("<script>alert");
+  });
+
+  test("locks, interference and waits are there if the run has them", () => {
+    expect(reportHtml(run)).not.toContain('id="locks"');
+    const page = reportHtml(withContention());
+    for (const id of ["locks", "interference", "waits"]) expect(page).toContain(`id="${id}"`);
+    expect(page).toContain("jail1 made jail2 wait 5 ms");
+  });
+});
+
+if (CHROMIUM !== undefined) {
+  describe("in a browser", () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await launch();
+    });
+    afterAll(() => browser.close());
+
+    test.each(["light", "dark"] as const)(
+      "%s: all charts are drawn, without a word",
+      async (how) => {
+        const { page, problems, requests } = await open(browser, file, how);
+        expect(await page.locator("figure.chart").count()).toBe(5);
+        expect(await page.locator("figure.chart canvas").count()).toBe(5);
+        const wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
+        expect(wide).toBe(false);
+        await page.locator("#theme").click();
+        expect(await page.locator("html").getAttribute("data-theme")).toBe(
+          how === "dark" ? "light" : "dark",
+        );
+        expect(await page.locator("figure.chart canvas").count()).toBe(5);
+        expect({ problems, requests }).toEqual({ problems: [], requests: [] });
+        await page.close();
+      },
+    );
+
+    test("tables sort by mouse and by keyboard", async () => {
+      const { page } = await open(browser, file);
+      const head = page.locator("#jail-table th", { hasText: "operations" });
+      const numbers = async (): Promise<number[]> => {
+        const cells = await page.locator("#jail-table tbody td:nth-child(2)").allTextContents();
+        return cells.map((text) => Number(text.replaceAll(",", "")));
+      };
+      const sorted = [...(await numbers())].sort((a, b) => b - a);
+      await head.locator("button").click();
+      expect(await numbers()).toEqual(sorted);
+      expect(await head.getAttribute("aria-sort")).toBe("descending");
+      await head.locator("button").press("Enter");
+      expect(await numbers()).toEqual(sorted.reverse());
+      expect(await head.getAttribute("aria-sort")).toBe("ascending");
+      await page.close();
+    });
+
+    test("jails are filtered, and the address says how", async () => {
+      const { page } = await open(browser, file);
+      await page.locator("#jail-filter").fill("jail2");
+      expect(await page.locator("#jail-count").textContent()).toBe("1 of 3");
+      expect(page.url()).toMatch(/#jails=jail2$/);
+      const { page: other } = await open(browser, `${file}#jails=jail3`);
+      expect(await other.locator("#jail-table tbody tr:visible").allTextContents()).toEqual([
+        expect.stringMatching(/^jail3/),
+      ]);
+      await Promise.all([page.close(), other.close()]);
+    });
+
+    test("values are read with the arrow keys, or pointed at", async () => {
+      const { page } = await open(browser, file);
+      const chart = page.locator("#latency-time");
+      await chart.locator(".plot").focus();
+      await page.keyboard.press("End");
+      await page.keyboard.press("ArrowLeft");
+      expect(await chart.locator(".reading").textContent()).toMatch(
+        /^[\d.]+ s: convoy p50 [\d.]+ ms, convoy p99 [\d.]+ ms, noisy p50/,
+      );
+      await page.locator("#throughput .u-over").hover();
+      expect(await page.locator("#throughput .u-legend").textContent()).toMatch(/[\d,]+ ops\/s/);
+      await page.close();
+    });
+
+    test("the run inside can be taken out", async () => {
+      const { page } = await open(browser, file);
+      const waiting = page.waitForEvent("download");
+      await page.locator("#download").click();
+      const taken = JSON.parse(readFileSync(await (await waiting).path(), "utf8"));
+      expect(taken).toEqual(JSON.parse(JSON.stringify(run)));
+      await page.close();
+    });
+
+    test("1,000 jails stay usable, on a narrow screen too", async () => {
+      const big = join(folder, "big.html");
+      writeFileSync(big, reportHtml(enlarged(1000)));
+      const { page, problems } = await open(browser, big);
+      await page.setViewportSize({ width: 400, height: 800 });
+      await page.locator("#jail-table th button").first().click();
+      expect(await page.locator("#jail-table tbody td").first().textContent()).toBe("jail1");
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(400);
+      expect(problems).toEqual([]);
+      await page.close();
+    });
+  });
+}
