@@ -71,6 +71,7 @@ describe("an administrator's session", () => {
     expect((await run("ipcmk", "-S", "1", "--in", "web")).err).toBe(
       "ipcmk: create semaphore failed: No space left on device\n",
     );
+    expect((await run("rctl", "-r", "jail:web:nsem")).status).toBe(0);
     expect((await run("sysctl", "kern.ipc.semmni=9")).status).toBe(1);
     expect((await run("kill", "-0", "101")).status).toBe(0);
   });

@@ -48,7 +48,8 @@ export async function runTool(
   const stop = hangUpWith(process, gone);
   const { status, signal, error } = await process.exited;
   stop();
-  if (error instanceof YardError) throw error; // it went down, or its kernel died
+  if (error instanceof YardError) throw error; // its kernel died
+  if (signal !== null && yard.isDown) throw new YardError("the yard went down");
   if (error !== null) output({ stderr: `${tool}: ${error.message}` });
   return status ?? BY_SIGNAL + (signal ?? 0);
 }
