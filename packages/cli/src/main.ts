@@ -12,6 +12,7 @@ const EXAMPLES = `
 Examples:
   $ jailyard run postgres                       PostgreSQL in jails: how it broke, how it works
   $ jailyard run ./my-program.ts --jails 4      a program of your own
+  $ jailyard up lab.yaml                        a yard that stays, for tools in other terminals
   $ jailyard stress --workload sem=3,msg=1      a mix of workloads, measured
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
   $ jailyard ipcs -Z                            objects of the yard that runs, with their jails
@@ -33,6 +34,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
     const { addRun } = await import("./runfile.ts");
     const { addRunPostgres } = await import("./runpostgres.ts");
     addRunPostgres(addRun(program, run), run);
+  },
+  async up(program, run) {
+    (await import("./up.ts")).addUp(program, run);
   },
   async stress(program, run) {
     (await import("./stress.ts")).addStress(program, run);

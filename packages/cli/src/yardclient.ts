@@ -38,9 +38,7 @@ async function theYard(name: string | undefined): Promise<Socket> {
   }
   const socket = running.length === 0 ? null : await open(socketPath(running[0]));
   if (socket !== null) return socket;
-  throw new AbsentError(
-    "no yard is running; start one in another terminal, such as `jailyard run postgres`",
-  );
+  throw new AbsentError("no yard is running; start one in another terminal, such as `jailyard up`");
 }
 
 async function runningYards(): Promise<string[]> {
