@@ -24,7 +24,7 @@ interface Setting {
 }
 
 const TOKEN =
-  /(?<blank>\s+|#.*|\/\/.*|\/\*[\s\S]*?\*\/)|(?<mark>\+=|[{};=])|"(?<double>(?:[^"\\]|\\[\s\S])*)"|'(?<single>[^']*)'|(?<word>(?:[^\s{};="'#+]|\+(?!=))+)/y;
+  /(?<blank>\s+|#.*|\/\/.*|\/\*[\s\S]*?\*\/)|(?<mark>\+=|[{};=])|"(?<double>(?:[^"\\]|\\[\s\S])*)"|'(?<single>[^']*)'|(?<word>(?:\$\{[\w.]+\}|[^\s{};="'#+]|\+(?!=))+)/y;
 const START = "exec.start";
 
 const refusal = (file: string, line: number, what: string): SettingsError =>
