@@ -227,7 +227,7 @@ describe("completion", () => {
       const out = execFileSync("bash", ["-c", script], { cwd: place.path, encoding: "utf8" });
       return out.trim().split(" ");
     };
-    expect(complete("jailyard", "ipc")).toEqual(["ipcmk", "ipcrm", "ipcs"]);
+    expect(complete("jailyard", "ipc")).toEqual(["ipcmk", "ipcns", "ipcrm", "ipcs"]);
     expect(complete("jailyard", "ipcrm", "--u")).toEqual(["--unused"]);
   });
 });

@@ -9,8 +9,8 @@ const STAGE = new URL("../tools/programs/stage.ts", import.meta.url);
 const POSTGRES = 70;
 
 /** Two jails with name spaces of their own: a server in `web`; in `db` one waits for the other. */
-export async function stage(): Promise<Yard> {
-  const yard = await quiet({ racct: true });
+export async function stage(model: Page["model"] = undefined): Promise<Yard> {
+  const yard = await quiet({ racct: true, ...(model && { model }) });
   const spaces = { sysvmsg: "new", sysvsem: "new", sysvshm: "new" };
   for (const name of ["web", "db"]) {
     await yard.jail({
@@ -72,7 +72,7 @@ ${exit}; ${ABSENT}.
 
 ## EXAMPLES
 
-Two jails, \`web\` and \`db\`, have name spaces of their own. The commands follow one another.
+Two jails, \`web\` and \`db\`, have name spaces of their own${under(page)}. The commands follow one another.
 
 ${examples.join("\n")}
 ## SEE ALSO
@@ -80,6 +80,8 @@ ${examples.join("\n")}
 ${see.map(link).join(", ")}
 `;
 }
+
+const under = ({ model }: Page): string => (model === undefined ? "" : `, in model ${model}`);
 
 const link = (text: string): string => `[${text}](${text.replace(/\((\d)\)/, ".$1")}.md)`;
 

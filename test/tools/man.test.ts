@@ -12,7 +12,7 @@ const pageOf = async (name: ToolName): Promise<Page> =>
 describe.each(TOOLS)("%s", (name) => {
   test("its page is the one in docs/man", async () => {
     const page = await pageOf(name);
-    const yard = await stage();
+    const yard = await stage(page.model);
     try {
       const file = `../../docs/man/${name}.${page.section}.md`;
       await expect(await manpage(page, yard)).toMatchFileSnapshot(file);
@@ -23,7 +23,7 @@ describe.each(TOOLS)("%s", (name) => {
 
   test("every option of its page is one that it knows", async () => {
     const page = await pageOf(name);
-    const yard = await stage();
+    const yard = await stage(page.model);
     try {
       const own = optionWords(page).filter((word) => !/^--(yard|in|help)$/.test(word));
       for (const option of own) {

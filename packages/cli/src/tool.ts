@@ -48,7 +48,10 @@ export async function runToolLine(tool: ToolName, words: readonly string[]): Pro
 }
 
 /** Options whose next word is their argument, of a tool that has a command among its operands. */
-const VALUED: Partial<Record<ToolName, ReadonlySet<string>>> = { jexec: new Set(["-u", "-U"]) };
+const VALUED: Partial<Record<ToolName, ReadonlySet<string>>> = {
+  jexec: new Set(["-u", "-U"]),
+  ipcns: new Set(["-c", "-e"]),
+};
 
 /** Where the words of a command in a jail begin: they are not looked at. */
 function commandStart(tool: ToolName, words: readonly string[]): number {

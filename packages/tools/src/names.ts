@@ -4,6 +4,7 @@ export const TOOLS = [
   "ipcs",
   "ipcrm",
   "ipcmk",
+  "ipcns",
   "jail",
   "jls",
   "jexec",

@@ -21,6 +21,8 @@ export interface Page {
   readonly description: readonly string[];
   readonly options: readonly (readonly [option: string, about: string])[];
   readonly exit: string;
+  /** Of the yard in which the examples make sense; the default one's if absent. */
+  readonly model?: "disjoint";
   readonly examples: readonly Example[];
   /** `jls(8)`. */
   readonly see: readonly string[];
