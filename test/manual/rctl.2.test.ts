@@ -180,7 +180,7 @@ describe("rules", () => {
     const td = process(k, { uid: 7, prison: jail(k, "web", ALL) });
     allow(k, "jail:web:nshm:deny=2", "user:8:nsem:deny=5", `process:${td.p_pid}:nsem:deny=1`);
     const out: string[] = [];
-    expect(rctlGetLimits(k, null, td.p_pid, out)).toBe(OK);
+    expect(rctlGetLimits(k, null, `process:${td.p_pid}`, out)).toBe(OK);
     expect(out).toEqual(["jail:web:nshm:deny=2", `process:${td.p_pid}:nsem:deny=1`]);
     exit(k, td);
     expect(rules(k)).toHaveLength(2);
@@ -315,7 +315,7 @@ describe("ERRORS", () => {
     expect(rctlAddRule(k, null, "jail:web:nsem:deny=1/jail")).toBe(EEXIST);
     expect(rctlRemoveRule(k, null, "jail:db")).toBe(ESRCH);
     expect(rctlAddRule(k, null, "process:4711:nsem:deny=1")).toBe(ESRCH);
-    expect(rctlGetLimits(k, null, 4711, [])).toBe(ESRCH);
+    expect(rctlGetLimits(k, null, "process:4711", [])).toBe(ESRCH);
     expect(rctlGetRacct(k, null, "process:4711", [])).toBe(ESRCH);
     expect(rctlGetRacct(k, null, "jail", [])).toBe(EINVAL);
   });

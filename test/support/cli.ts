@@ -27,7 +27,9 @@ export class Place {
 
   /** End what still runs. @throws Error if anything did, or left its socket */
   async remove(): Promise<void> {
-    const running = this.#started.filter(({ child }) => child.exitCode === null);
+    const running = this.#started.filter(
+      ({ child }) => child.exitCode === null && child.signalCode === null,
+    );
     for (const { child } of running) child.kill("SIGKILL");
     await Promise.all(running.map(({ ended }) => ended));
     const sockets = this.#sockets();

@@ -1,6 +1,7 @@
 /** A tool of the tools package, run in a jail: what it prints, complains of, and exits with. */
 import { createRequire } from "node:module";
 import type { Jail } from "@jailyard/host/jail";
+import type { ProcessHandle } from "@jailyard/host/processhandle";
 import { isErrorLine } from "@jailyard/tools/warn";
 
 const require = createRequire(import.meta.url);
@@ -13,7 +14,12 @@ export interface ToolRun {
 
 export async function tool(jail: Jail, name: string, ...args: string[]): Promise<ToolRun> {
   const module = require.resolve(`@jailyard/tools/${name}`);
-  const process = await jail.spawn({ module, args, comm: name });
+  const process = await jail.spawn({ module, args, comm: name, arg: { cwd: "/" } });
+  return lines(process);
+}
+
+/** What a process prints, complains of and exits with. */
+export async function lines(process: ProcessHandle): Promise<ToolRun> {
   const [out, err]: [string[], string[]] = [[], []];
   process.on("line", (line) => out.push(line));
   process.on("record", (record) => {

@@ -186,6 +186,56 @@ describe("in a yard", () => {
     expect(out).toContain("\tsemvmx:        32767\t(semaphore maximum value)");
   });
 
+  test("-j: the objects of one jail, with their true keys", async () => {
+    expect(rows((await host("-j", "web")).out)).toHaveLength(3);
+    expect(rows((await host("-sj", "1")).out)).toEqual([
+      "s        65536           77 --rw------- root     wheel   ",
+    ]);
+    expect(rows((await host("-j", "off")).out)).toEqual([]);
+    expect(rows((await host("-j", "0")).out)).toEqual([]);
+    expect(await host("-j", "nix")).toEqual({
+      out: [],
+      err: ['ipcs: jail "nix" not found'],
+      status: 1,
+    });
+    expect((await tool(web, "ipcs", "-j", "web")).err).toEqual([
+      "ipcs: -j: only the host sees the jails of objects",
+    ]);
+  });
+
+  test("--output: columns of one's choice, `-` where an object has no such thing", async () => {
+    expect((await host("--output", "t,id,KEY,mode,owner,jail,segsz,nsems")).out).toEqual([
+      "T    ID KEY MODE        OWNER JAIL SEGSZ NSEMS",
+      "q 65536  77 --rw------- root  web      -     -",
+      "m 65536  77 --rw------- root  web   4096     -",
+      "s 65536  77 --rw------- root  web      -     2",
+    ]);
+    expect((await tool(web, "ipcs", "-m", "--output=jail,atime")).out[1]).toBe("-    no-entry");
+    const { err, status } = await host("--output", "id,nix");
+    expect(err[0]).toMatch(/^ipcs: unknown column: nix; there are: t id key mode /);
+    expect(status).toBe(1);
+    expect((await host("--output", "")).status).toBe(1);
+  });
+
+  test("--usage: what is used of each limit, with -Z by whom", async () => {
+    expect((await host("--usage")).out).toEqual([
+      "LIMIT              MAX USED USE% OF",
+      "kern.ipc.msgmni     40    1   3% message queues",
+      "kern.ipc.msgtql     40    0   0% messages",
+      "kern.ipc.msgseg   2048    0   0% message segments, at least",
+      "kern.ipc.shmmni    192    1   1% shared memory segments",
+      "kern.ipc.shmall 131072    1   0% pages of shared memory",
+      "kern.ipc.semmni     50    1   2% semaphore sets",
+      "kern.ipc.semmns    340    2   1% semaphores",
+      "kern.ipc.semmnu    150    0   0% undo structures",
+    ]);
+    expect((await host("--usage", "-Z")).out[2]).toMatch(/^ +1 +3% web$/);
+    const { usage } = JSON.parse((await host("--usage", "-Z", "--json")).out[0]);
+    expect(usage[6]).toMatchObject({ limit: "kern.ipc.semmns", used: 2, jails: { web: 2 } });
+    const off = JSON.parse((await host("--usage", "-j", "off", "--json")).out[0]).usage;
+    expect(off.map(({ used }: { used: number }) => used)).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+  });
+
   test("--json has the same as structures", async () => {
     const { out } = await host("-sZ", "--json");
     const { sem } = JSON.parse(out[0]) as { sem: Record<string, unknown>[] };

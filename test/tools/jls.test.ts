@@ -80,7 +80,7 @@ describe("errors", () => {
     [["-j", "nix"], 'jls: jail "nix" not found'],
     [["-j", "7"], "jls: jail 7 not found"],
     [["nix"], "jls: unknown parameter: nix"],
-    [["-x"], "jls: usage: jls [-acdhNnqsv] [-j jail] [--json] [param ...]"],
+    [["-x"], "jls: usage: jls [-acdhNnqsv] [-j jail] [--json] [--effective] [param ...]"],
   ])("%j [TOOL-27]", async (args, line) => {
     expect(await jls(...args)).toEqual({ out: [], err: [line], status: 1 });
   });

@@ -26,6 +26,11 @@ export const SYS_jail_remove = 508;
 export const SYS_semctl = 510;
 export const SYS_msgctl = 511;
 export const SYS_shmctl = 512;
+export const SYS_rctl_get_racct = 525;
+export const SYS_rctl_get_rules = 526;
+export const SYS_rctl_get_limits = 527;
+export const SYS_rctl_add_rule = 528;
+export const SYS_rctl_remove_rule = 529;
 /** Ours: the three opaque listings, what getuid(2) and kin say, and setuid(2) and kin at once. */
 export const SYS_ipcs = 1000;
 export const SYS_sysctlnames = 1004;
@@ -39,5 +44,8 @@ export const SYS_ipcns_list = 1022;
 export const SYS_spawn = 1003;
 /** Ours, for libc: a msgsnd that slept on a mapped page goes on in the kernel. */
 export const SYS_msgsnd_resume = 1005;
+/** Ours: sysctl kern.proc, and what sysctl(8) asks of a name beside its value. */
+export const SYS_kinfo_procs = 1006;
+export const SYS_sysctlabout = 1007;
 /** Set in a number: do not map the page, make the call. */
 export const SYS_UNMAPPED = 1 << 16;

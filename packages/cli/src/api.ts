@@ -5,3 +5,4 @@ export type { LogLevel } from "@jailyard/host/log";
 export type { Exit, ProcessHandle } from "@jailyard/host/processhandle";
 export * from "@jailyard/host/programapi";
 export { boot, type Yard, type YardConfig, YardError } from "@jailyard/host/yard";
+export { type ToolResult, tool } from "./toolrun.ts";

@@ -39,10 +39,13 @@ export function addNameOptions(command: Command): Command {
         .choices(LOG_LEVELS)
         .default("error"),
     )
-    .option("--yard <name>", "name by which ipcs and jls find this yard (default: the pid)");
+    .option(
+      "--yard <name>",
+      "name by which ipcs and other tools find this yard (default: the pid)",
+    );
 }
 
-/** Run `work` as a yard that `jailyard ipcs` and `jls` can look into. */
+/** Run `work` as a yard that `jailyard ipcs` and other tools can look into. */
 export async function listening<T>(
   options: YardOptions,
   work: (cx: Context) => Promise<T>,

@@ -1,4 +1,5 @@
 /** The `jailyard` command: its subcommands, and what becomes of an error. */
+import { isToolName, TOOLS, type ToolName } from "@jailyard/tools/names";
 import { Command, CommanderError } from "commander";
 import { interruptStatus } from "./interrupt.ts";
 import { VERSION } from "./record.ts";
@@ -11,14 +12,21 @@ const EXAMPLES = `
 Examples:
   $ jailyard run postgres                       PostgreSQL in jails: how it broke, how it works
   $ jailyard run ./my-program.ts --jails 4      a program of your own
+  $ jailyard up lab.yaml                        a yard that stays, for tools in other terminals
   $ jailyard stress --workload sem=3,msg=1      a mix of workloads, measured
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
   $ jailyard ipcs -Z                            objects of the yard that runs, with their jails
+  $ jailyard jexec jail1 ipcs                   the same from inside a jail
 
 Exit status: 0 done; 1 it failed; 2 asked for what cannot be; 3 no such yard or jail;
 9 a conformance case failed; 130 interrupted.`;
 
 type Report = (status: number) => void;
+
+const toolAdder =
+  (tool: ToolName) =>
+  async (program: Command): Promise<void> =>
+    (await import("./tool.ts")).addTool(program, tool);
 
 /** Each command adds itself; only what the command line needs is loaded. */
 const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promise<void>>> = {
@@ -26,6 +34,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
     const { addRun } = await import("./runfile.ts");
     const { addRunPostgres } = await import("./runpostgres.ts");
     addRunPostgres(addRun(program, run), run);
+  },
+  async up(program, run) {
+    (await import("./up.ts")).addUp(program, run);
   },
   async stress(program, run) {
     (await import("./stress.ts")).addStress(program, run);
@@ -45,12 +56,12 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async bench(program, run) {
     (await import("./bench.ts")).addBench(program, run);
   },
-  async ipcs(program, run) {
-    (await import("./tool.ts")).addTool(program, "ipcs", run);
+  async completion(program, run) {
+    (await import("./completion.ts")).addCompletion(program, run, () =>
+      commandLine(undefined, () => {}),
+    );
   },
-  async jls(program, run) {
-    (await import("./tool.ts")).addTool(program, "jls", run);
-  },
+  ...Object.fromEntries(TOOLS.map((tool) => [tool, toolAdder(tool)])),
 };
 
 /** All of them, but where the first word says which. */
@@ -75,11 +86,13 @@ async function commandLine(wanted: string | undefined, run: Report): Promise<Com
 
 /** Carry out a command line. @returns the exit status */
 export async function main(args: readonly string[]): Promise<number> {
+  const [first = "", ...rest] = args;
   let status = 0;
-  const program = await commandLine(args[0], (result) => {
-    status = result;
-  });
   try {
+    if (isToolName(first)) return await (await import("./tool.ts")).runToolLine(first, rest);
+    const program = await commandLine(first, (result) => {
+      status = result;
+    });
     await program.parseAsync(args, { from: "user" });
     return status;
   } catch (error) {

@@ -132,18 +132,24 @@ async function runFile(
   const all = { module, args, jails, procs, params: paramsOf(options), yard };
   const records: object[] = [];
   const output: Output = {
-    line: (jail, pid, text) => print(`${jail}[${pid}] ${text}`),
+    ...lineOutput,
     record: (jail, pid, record) => records.push({ jail, pid, record }),
-    crash: (jail, pid, error) => printError(`${jail}[${pid}] the program threw: ${tidied(error)}`),
-    end: (end) => {
-      if (!interrupted.aborted) reportEnd(end);
-    },
   };
   const result = await listening(options, (cx) => runPrograms(cx, all, output));
   reportRun(result, all);
   if (options.json !== undefined) writeJson(options.json, recordOf(result, all, records));
   return result.ends.every(({ status }) => status === 0) ? 0 : 1;
 }
+
+/** What programs say, line by line, and how they end. */
+export const lineOutput: Output = {
+  line: (jail, pid, text) => print(`${jail}[${pid}] ${text}`),
+  record: () => {},
+  crash: (jail, pid, error) => printError(`${jail}[${pid}] the program threw: ${tidied(error)}`),
+  end: (end) => {
+    if (!interrupted.aborted) reportEnd(end);
+  },
+};
 
 /** Name spaces of its own for each jail, as the model has them, unless told otherwise. */
 function paramsOf({ model, param = [] }: RunOptions): Record<string, string> {

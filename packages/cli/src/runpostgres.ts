@@ -23,8 +23,8 @@ import { printPrivate, printRefused, printShared } from "./postgrestext.ts";
 import { effectiveLimits, machine, writeJson } from "./record.ts";
 import { printReplays, replayProgress } from "./replay.ts";
 import { bold, count, dim, plural, print, step } from "./terminal.ts";
+import { tool } from "./toolrun.ts";
 import { checkWritable, limitSettings, secondsUpTo, settingOption, whole } from "./usage.ts";
-import { runTool } from "./yardserver.ts";
 
 const JAILS = 8;
 const BACKENDS = 8;
@@ -185,16 +185,9 @@ async function privateStep(
 
 async function lookAround(yard: Yard): Promise<Views> {
   const [first] = yard.jails.values();
-  return { host: await linesOf(yard, null, ["-Z"]), jail: await linesOf(yard, first.name, []) };
-}
-
-async function linesOf(yard: Yard, name: string | null, args: string[]): Promise<string[]> {
-  const jail = name === null ? await yard.host : yard.jails.get(name)!;
-  const lines: string[] = [];
-  await runTool(jail, "ipcs", args, (answer) => {
-    if ("line" in answer) lines.push(answer.line);
-  });
-  return lines;
+  const host = await tool(yard, "ipcs", "-Z");
+  const jail = await tool(yard, "jexec", first.name, "ipcs");
+  return { host: [...host.out], jail: [...jail.out] };
 }
 
 /** Rows of one kind of object that are shown; `--json` has all of them. */

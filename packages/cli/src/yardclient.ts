@@ -1,9 +1,14 @@
 /** The end that asks a running yard to run a tool. */
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { AbsentError } from "./usage.ts";
+import { Interrupted } from "@jailyard/lab/scenario/inyard";
+import type { ToolOutput, ToolRequest } from "./toolrun.ts";
+import { AbsentError, UsageError } from "./usage.ts";
 import { socketPath, yardNames } from "./yardpath.ts";
-import type { Answer, Request } from "./yardserver.ts";
+import type { Answer } from "./yardserver.ts";
+
+/** Longest request in characters. */
+export const REQUEST_MAX = 16384;
 
 /** Does a yard answer at this socket? */
 export async function isListening(path: string): Promise<boolean> {
@@ -33,9 +38,7 @@ async function theYard(name: string | undefined): Promise<Socket> {
   }
   const socket = running.length === 0 ? null : await open(socketPath(running[0]));
   if (socket !== null) return socket;
-  throw new AbsentError(
-    "no yard is running; start one in another terminal, such as `jailyard run postgres`",
-  );
+  throw new AbsentError("no yard is running; start one in another terminal, such as `jailyard up`");
 }
 
 async function runningYards(): Promise<string[]> {
@@ -49,20 +52,46 @@ async function whichRun(): Promise<string> {
   return names.length === 0 ? ", nor any other" : `; there are: ${names.join(", ")}`;
 }
 
-/** Have a tool run. @returns its exit status @throws AbsentError if nothing can run it */
+/**
+ * Have a tool run. @returns its exit status
+ * @throws AbsentError if nothing can run it, Interrupted on Ctrl-C, which hangs up on the tool
+ */
 export async function askYard(
   yard: string | undefined,
-  request: Request,
-  output: (answer: Answer) => void,
+  request: ToolRequest,
+  output: (output: ToolOutput) => void,
+  signal?: AbortSignal,
 ): Promise<number> {
+  const line = `${JSON.stringify(request)}\n`;
+  if (line.length > REQUEST_MAX) throw new UsageError("the arguments are too long for a yard");
   const socket = await theYard(yard);
-  socket.on("error", () => {});
-  socket.write(`${JSON.stringify(request)}\n`);
-  for await (const line of createInterface({ input: socket })) {
-    const answer = JSON.parse(line) as Answer;
-    if ("problem" in answer) throw new AbsentError(answer.problem);
-    if ("status" in answer) return answer.status;
-    output(answer);
-  }
+  const hangUp = (): void => void socket.destroy();
+  signal?.addEventListener("abort", hangUp);
+  const last = await answers(socket, line, output);
+  signal?.removeEventListener("abort", hangUp);
+  socket.destroy();
+  if (last !== null && "status" in last) return last.status;
+  if (last !== null) throw new AbsentError(last.problem);
+  if (signal?.aborted) throw new Interrupted();
   throw new AbsentError("the yard went down before the tool had ended");
+}
+
+type Last = Exclude<Answer, ToolOutput>;
+
+/** Ask, and pass on what is said until the last word; null: it was never said. */
+function answers(
+  socket: Socket,
+  request: string,
+  output: (output: ToolOutput) => void,
+): Promise<Last | null> {
+  return new Promise((resolve) => {
+    createInterface({ input: socket }).on("line", (text) => {
+      const answer = JSON.parse(text) as Answer;
+      if ("problem" in answer || "status" in answer) resolve(answer);
+      else output(answer);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(null));
+    socket.write(request);
+  });
 }

@@ -1,61 +1,31 @@
 /**
- * The end of a running command that answers `jailyard ipcs` and `jls`.
+ * The end of a running command that answers tools: `jailyard ipcs` and its like.
  *
  * One request a connection, a line of JSON; the answer is lines of JSON: output of the tool, at last
- * its exit status or what prevented it.
+ * its exit status or what prevented it. Whoever connects is the user who runs the yard: nobody else
+ * gets into the directory. Still nothing that comes in is trusted: a request has a length, a time to
+ * arrive and a form, connections are counted, and who does not read or goes away loses its tool.
  */
 import { chmodSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { createServer, type Server, type Socket } from "node:net";
-import type { Jail } from "@jailyard/host/jail";
 import type { Yard } from "@jailyard/host/yard";
-import { isErrorLine } from "@jailyard/tools/warn";
+import { isToolName } from "@jailyard/tools/names";
+import { runTool, type ToolOutput, type ToolRequest } from "./toolrun.ts";
 import { UsageError } from "./usage.ts";
-import { isListening } from "./yardclient.ts";
+import { isListening, REQUEST_MAX } from "./yardclient.ts";
 import { makeYardDirectory, socketPath } from "./yardpath.ts";
 
-const require = createRequire(import.meta.url);
-
-/** Tools that a yard runs for others. */
-export const TOOLS = ["ipcs", "jls"] as const;
-export type ToolName = (typeof TOOLS)[number];
-
-export interface Request {
-  readonly tool: ToolName;
-  readonly args: readonly string[];
-  /** Name or jid; absent: the host. */
-  readonly jail?: string;
-}
-
 export type Answer =
-  | { readonly line: string }
-  | { readonly stderr: string }
+  | ToolOutput
   | { readonly status: number }
   /** The tool did not run. */
   | { readonly problem: string };
 
-/** Longest request in characters, most connections at a time, longest wait for a request. */
-const REQUEST_MAX = 16384;
+/** Most connections at a time, longest wait for a request. */
 const CONNECTIONS_MAX = 16;
 const REQUEST_MS = 5000;
-
-/** Run a tool on the host or in a jail. @returns its exit status */
-export async function runTool(
-  jail: Jail,
-  tool: ToolName,
-  args: readonly string[],
-  output: (answer: Answer) => void,
-): Promise<number> {
-  const module = require.resolve(`@jailyard/tools/${tool}`);
-  const process = await jail.spawn({ module, args, comm: tool });
-  process.on("line", (line) => output({ line }));
-  process.on("record", (record) => {
-    if (isErrorLine(record)) output(record);
-  });
-  const { status, error } = await process.exited;
-  if (error !== null) output({ stderr: `${tool}: ${error.message}` });
-  return status ?? 1;
-}
+/** Bytes of answers that wait for a client to read them. */
+const UNREAD_MAX = 4 << 20;
 
 export class YardServer {
   readonly path: string;
@@ -117,53 +87,68 @@ export class YardServer {
       if (end === -1 && text.length <= REQUEST_MAX) return;
       socket.off("data", read);
       socket.setTimeout(0);
-      void this.#answer(socket, end === -1 ? "" : text.slice(0, end));
+      const isWhole = end !== -1 && end <= REQUEST_MAX;
+      socket.on("data", () => {}); // what else it says is not listened to
+      void this.#answer(socket, isWhole ? text.slice(0, end) : "");
     };
     socket.on("data", read);
   }
 
   async #answer(socket: Socket, line: string): Promise<void> {
+    const gone = new AbortController();
+    socket.on("close", () => gone.abort());
     const say = (answer: Answer): void => {
-      if (socket.writable) socket.write(`${JSON.stringify(answer)}\n`);
+      if (!socket.writable) return;
+      socket.write(`${JSON.stringify(answer)}\n`);
+      if (socket.writableLength > UNREAD_MAX) socket.destroy();
     };
     try {
       const request = requestOf(line);
       if (request === null) return say({ problem: "that is not a request" });
-      const jail = await this.#place(request.jail);
-      if (typeof jail === "string") return say({ problem: jail });
-      say({ status: await runTool(jail, request.tool, request.args, say) });
+      if (this.#yard === null) return say({ problem: "the yard is not up; try again in a moment" });
+      const problem = request.jail === undefined ? null : await noJail(this.#yard, request.jail);
+      if (problem !== null) return say({ problem });
+      say({ status: await runTool(this.#yard, request, say, gone.signal) });
     } catch (error) {
       say({ problem: (error as Error).message });
     } finally {
       socket.end();
     }
   }
-
-  /** Where a tool is to run, or why it cannot. */
-  async #place(name: string | undefined): Promise<Jail | string> {
-    if (this.#yard === null) return "the yard is not up; try again in a moment";
-    if (name === undefined) return this.#yard.host;
-    for (const jail of this.#yard.jails.values()) {
-      if (jail.name === name || String(jail.jid) === name) return jail;
-    }
-    const names = [...this.#yard.jails.keys()].join(", ") || "none";
-    return `jail "${name}" not found; there are: ${names}`;
-  }
 }
 
+/** Why nothing can run in the jail of this name or jid; null if it is there. */
+async function noJail(yard: Yard, name: string): Promise<string | null> {
+  const isJid = /^\d+$/.test(name);
+  const found = await yard.control.jailGet(isJid ? { jid: Number(name) } : { name });
+  if (found.info !== null) return null;
+  const names: string[] = [];
+  for (let lastjid = 0; ; ) {
+    const { info } = await yard.control.jailGet({ lastjid });
+    if (info === null) break;
+    names.push(info.name);
+    lastjid = info.jid;
+  }
+  return `jail "${name}" not found; there are: ${names.join(", ") || "none"}`;
+}
+
+const isText = (value: unknown): value is string | undefined =>
+  value === undefined || typeof value === "string";
+
 /** A request, or null. */
-function requestOf(line: string): Request | null {
-  let value: Partial<Request> | null;
+function requestOf(line: string): ToolRequest | null {
+  let value: Partial<ToolRequest> | null;
   try {
-    value = JSON.parse(line) as Partial<Request> | null;
+    value = JSON.parse(line) as Partial<ToolRequest> | null;
   } catch {
     return null;
   }
-  const { tool, args, jail } = value ?? {};
+  const { tool, args, jail, cwd } = value ?? {};
   const isRequest =
-    TOOLS.includes(tool as ToolName) &&
+    isToolName(String(tool)) &&
     Array.isArray(args) &&
     args.every((arg) => typeof arg === "string") &&
-    (jail === undefined || typeof jail === "string");
-  return isRequest ? (value as Request) : null;
+    isText(jail) &&
+    isText(cwd);
+  return isRequest ? (value as ToolRequest) : null;
 }

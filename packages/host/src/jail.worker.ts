@@ -93,7 +93,12 @@ async function spawn(gate: UserGate, u: UserProcess, request: unknown): Promise<
   return `no process: ${strerror(error)} (${errnoName(error)})`;
 }
 
-const credentials = ({ uid, gid, groups, comm }: Start): unknown => ({ uid, gid, groups, comm });
+const credentials = ({ uid, gid, groups, comm }: Start, { name }: Program): unknown => ({
+  uid,
+  gid,
+  groups,
+  comm: comm || name,
+});
 
 async function serveCoroutines(
   task: JailTask,
@@ -139,7 +144,7 @@ async function startCoroutine(
   const slot = gate.takeSlot();
   if (slot === -1) return { error: `the thread has ${task.gate.shape.slots} processes, its most` };
   const u = new UserProcess(gate, slot);
-  const pid = await spawn(gate, u, credentials(start));
+  const pid = await spawn(gate, u, credentials(start, program));
   if (typeof pid === "string") {
     gate.giveSlot(slot);
     return { error: pid };
@@ -168,7 +173,10 @@ async function runOwn(
     return tell({ type: "refused", text: loadProblem(program, own.module) });
   }
   const u = new UserProcess(gate, gate.takeSlot());
-  u.frame.a[0] = putJson(u.frame.u8, own.fork ? { adopt: own.fork.pid } : credentials(own));
+  u.frame.a[0] = putJson(
+    u.frame.u8,
+    own.fork ? { adopt: own.fork.pid } : credentials(own, program),
+  );
   const error = gate.call(u.slot, SYS_spawn);
   if (error === EDEAD && own.fork !== undefined) return; // killed before it had its thread
   if (error !== OK) return tell({ type: "refused", text: `no process: ${strerror(error)}` });

@@ -47,17 +47,19 @@ import { ipcnsCreate, ipcnsEnter, ipcnsList } from "./ipcnscall.ts";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
+import { kinfoProcs } from "./kinfo.ts";
 import { kldload, kldstat, kldunload } from "./kld.ts";
 import { listing } from "./listing.ts";
 import { msgrcv, msgsnd, msgsndWoken } from "./msg.ts";
 import { msgctl, msgget } from "./msgctl.ts";
 import { sizeOf } from "./msgpass.ts";
 import { exec, exit1, fork, kill, psignal, setcred, type WaitStatus, wait4 } from "./proc.ts";
+import { rctlAddRule, rctlGetLimits, rctlGetRacct, rctlGetRules, rctlRemoveRule } from "./rctl.ts";
 import { semop } from "./sem.ts";
 import { semctl, semget } from "./semctl.ts";
 import { shmat, shmdt, shmget } from "./shm.ts";
 import { shmctl } from "./shmctl.ts";
-import { sysctlNames, sysctlRead, sysctlWrite } from "./sysctl.ts";
+import { sysctlAbout, sysctlNames, sysctlRead, sysctlWrite } from "./sysctl.ts";
 import { deny, type Thread } from "./thread.ts";
 
 const COM_30 = COM(30);
@@ -264,6 +266,23 @@ const sysctlCall = withArgument<{ name: string; value?: number }>((k, tf, td, { 
   return value === undefined ? OK : sysctlWrite(k, td, name, value);
 });
 
+const sysctlAboutCall = withArgument<string>((k, tf, td, name) => {
+  const about = sysctlAbout(k, String(name));
+  if (about === null) return deny(td, ENOENT, TOOL_43);
+  tf.bulk = { kind: about.kind, about: about.about };
+  return OK;
+});
+
+const rctlCall = (call: (k: Kernel, td: Thread, text: string) => Errno): Call =>
+  withArgument<string>((k, _tf, td, text) => call(k, td, String(text)));
+
+const rctlListCall = <T>(call: (k: Kernel, td: Thread, filter: string, out: T[]) => Errno): Call =>
+  withArgument<string>((k, tf, td, filter) => {
+    const out: T[] = [];
+    tf.bulk = out;
+    return call(k, td, String(filter), out);
+  });
+
 const jailSetCall = withArgument<JailParams>((k, tf, td, params, a) =>
   jailSet(k, td, params, a[1], tf.jail),
 );
@@ -396,4 +415,11 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_ipcns_enter, { call: ipcnsCall(ipcnsEnter) }],
   [sys.SYS_ipcns_list, { call: result((k, { td }) => ipcnsList(k, td)) }],
   [sys.SYS_sysctlnames, { call: result((k) => sysctlNames(k)) }],
+  [sys.SYS_sysctlabout, { call: sysctlAboutCall }],
+  [sys.SYS_kinfo_procs, { call: result((k, { td }) => kinfoProcs(k, td)) }],
+  [sys.SYS_rctl_add_rule, { call: rctlCall(rctlAddRule) }],
+  [sys.SYS_rctl_remove_rule, { call: rctlCall(rctlRemoveRule) }],
+  [sys.SYS_rctl_get_rules, { call: rctlListCall(rctlGetRules) }],
+  [sys.SYS_rctl_get_limits, { call: rctlListCall(rctlGetLimits) }],
+  [sys.SYS_rctl_get_racct, { call: rctlListCall(rctlGetRacct) }],
 ]);

@@ -294,11 +294,15 @@ export function rctlGetRules(k: Kernel, td: Thread | null, text: string, out: st
   return OK;
 }
 
-/** rctl_get_limits(2): the rules that bind process `pid`, into `out`. ESRCH if it is not there. */
-export function rctlGetLimits(k: Kernel, td: Thread | null, pid: number, out: string[]): Errno {
+/** rctl_get_limits(2) of `process:pid`: the rules that bind it, into `out`. ESRCH, EINVAL */
+export function rctlGetLimits(k: Kernel, td: Thread | null, text: string, out: string[]): Errno {
   const error = rctlCheck(k, td);
   if (error !== OK) return error;
-  const target = k.procs.get(pid as Pid);
+  const filter = parseFilter(text);
+  if (typeof filter === "number") return refuse(td, filter);
+  const { subject, id } = filter;
+  if (subject !== "process" || id === undefined) return refuse(td, EINVAL);
+  const target = k.procs.get(Number(id) as Pid);
   if (target === undefined) return refuse(td, ESRCH);
   for (const rule of k.racct!.rules) if (bindsProcess(rule, target)) out.push(ruleText(rule));
   return OK;

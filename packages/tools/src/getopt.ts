@@ -1,8 +1,9 @@
-/** getopt(3): letters with and without arguments, together or apart, up to the first operand. */
+/** getopt(3) and getopt_long(3): options with and without arguments, up to the first operand. */
 
 export interface Option {
+  /** A letter, or the name of a long option without its dashes. */
   readonly letter: string;
-  /** Empty for a letter that takes none. */
+  /** Empty for one that takes none. */
   readonly argument: string;
 }
 
@@ -11,13 +12,22 @@ export interface Options {
   readonly operands: readonly string[];
 }
 
+/** Long options by name: do they take an argument? */
+export type LongOptions = Readonly<Record<string, boolean>>;
+
 /** `spec` as in C: a letter, with `:` after it if it takes an argument. @returns what is wrong, too */
-export function getopt(args: readonly string[], spec: string): Options | string {
+export function getopt(
+  args: readonly string[],
+  spec: string,
+  longs: LongOptions = {},
+): Options | string {
   const options: Option[] = [];
   let at = 0;
   for (; at < args.length && isCluster(args[at]); at++) {
     if (args[at] === "--") return { options, operands: args.slice(at + 1) };
-    const taken = cluster(args[at], args[at + 1], spec, options);
+    const taken = args[at].startsWith("--")
+      ? long(args[at].slice(2), args[at + 1], longs, options)
+      : cluster(args[at], args[at + 1], spec, options);
     if (typeof taken === "string") return taken;
     at += taken;
   }
@@ -25,6 +35,26 @@ export function getopt(args: readonly string[], spec: string): Options | string 
 }
 
 const isCluster = (arg: string): boolean => arg.startsWith("-") && arg !== "-";
+
+/** `name`, `name=argument` or `name argument`. @returns as cluster does */
+function long(
+  text: string,
+  next: string | undefined,
+  longs: LongOptions,
+  options: Option[],
+): number | string {
+  const equals = text.indexOf("=");
+  const letter = equals === -1 ? text : text.slice(0, equals);
+  if (!Object.hasOwn(longs, letter)) return `unrecognized option \`--${letter}'`;
+  if (!longs[letter]) {
+    options.push({ letter, argument: "" });
+    return equals === -1 ? 0 : `option \`--${letter}' doesn't allow an argument`;
+  }
+  const argument = equals === -1 ? next : text.slice(equals + 1);
+  if (argument === undefined) return `option \`--${letter}' requires an argument`;
+  options.push({ letter, argument });
+  return equals === -1 ? 1 : 0;
+}
 
 /** Letters of one argument. @returns how many further arguments they took, or what is wrong */
 function cluster(
@@ -47,4 +77,17 @@ function cluster(
     return attached === "" ? 1 : 0;
   }
   return 0;
+}
+
+/** The argument of the last option with this letter; undefined if there is none. */
+export const argumentOf = ({ options }: Options, letter: string): string | undefined =>
+  options.findLast((option) => option.letter === letter)?.argument;
+
+/** How often an option is given. */
+export const countOf = ({ options }: Options, letter: string): number =>
+  options.filter((option) => option.letter === letter).length;
+
+/** atoi(3): the decimal number at the beginning, cut to an int; 0 for anything else. */
+export function atoi(text: string): number {
+  return Number(/^\s*[+-]?\d+/.exec(text)?.[0] ?? 0) | 0;
 }

@@ -23,7 +23,7 @@ interface Columns<Ds> {
 }
 
 /** `  9:04:11` without the date; the hour is not padded with a zero. */
-function time(seconds: number): string {
+export function time(seconds: number): string {
   if (seconds === 0) return "no-entry";
   const at = new Date(seconds * 1000);
   const two = (value: number): string => String(value).padStart(2, "0");

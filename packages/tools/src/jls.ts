@@ -2,19 +2,20 @@
  * jls(8): the jails below the caller's own. [TOOL-26] to [TOOL-32]
  *
  * A yard gives its jails no addresses, so that column is blank, and no sets of processors, so -v
- * shows the number that a first set would have. Ours is --json.
+ * shows the number that a first set would have. Ours are --json, and --effective: what the parameters
+ * come to.
  */
-import { ENOENT } from "@jailyard/abi/errno";
-import { JAIL_DYING, type JailInfo, type JailParams } from "@jailyard/abi/jail";
+import { JAIL_DYING, type JailInfo } from "@jailyard/abi/jail";
 import { JAIL_PARAMS, jailParamNamed, negatedParam } from "@jailyard/abi/jailparam";
-import { SysError } from "@jailyard/abi/syserror";
 import type { Process } from "@jailyard/trap/process";
-import { program } from "@jailyard/trap/program";
-import { getopt } from "./getopt.ts";
+import { argumentOf, getopt } from "./getopt.ts";
+import { allJails, jailNamed } from "./jails.ts";
+import { effectiveLines, effectiveOf } from "./jlseffective.ts";
 import { cut, left, most, right } from "./printf.ts";
+import { tool } from "./tool.ts";
 import { warnx } from "./warn.ts";
 
-const USAGE = "usage: jls [-acdhNnqsv] [-j jail] [--json] [param ...]";
+const USAGE = "usage: jls [-acdhNnqsv] [-j jail] [--json] [--effective] [param ...]";
 const INDENT = " ".repeat(8);
 
 interface Wanted {
@@ -23,14 +24,22 @@ interface Wanted {
   /** Names of parameters; null for the table of columns. */
   readonly params: readonly string[] | null;
   readonly json: boolean;
+  readonly effective: boolean;
 }
 
-export default program("jls", async (p) => {
+export default tool("jls", async (p) => {
   const wanted = wantedOf(p.args);
   if (typeof wanted === "string") return refuse(p, wanted);
   const jails = await jailsOf(p, wanted);
   if (wanted.letters.has("c")) return typeof jails === "string" ? 1 : 0;
   if (typeof jails === "string") return refuse(p, jails);
+  if (wanted.effective) {
+    const rows = await effectiveOf(p, jails);
+    for (const line of wanted.json ? [JSON.stringify({ jails: rows })] : effectiveLines(rows)) {
+      p.print(line);
+    }
+    return 0;
+  }
   const lines = linesOf(wanted, jails);
   if (typeof lines === "string") return refuse(p, lines);
   for (const line of lines) p.print(line);
@@ -43,11 +52,7 @@ function refuse(p: Process, why: string): number {
 }
 
 function wantedOf(args: readonly string[]): Wanted | string {
-  const json = args.includes("--json");
-  const parsed = getopt(
-    args.filter((arg) => arg !== "--json"),
-    "acdhNnqsvj:",
-  );
+  const parsed = getopt(args, "acdhNnqsvj:", { json: false, effective: false });
   if (typeof parsed === "string") return USAGE;
   const { options, operands } = parsed;
   const letters = new Set(options.map(({ letter }) => letter));
@@ -56,38 +61,18 @@ function wantedOf(args: readonly string[]): Wanted | string {
   const all = operands.length === 0 || operands.includes("all");
   const byName = operands.length > 0 || ["h", "n", "s"].some((letter) => letters.has(letter));
   const names = all ? [...JAIL_PARAMS.keys()] : operands;
-  const jail = options.findLast(({ letter }) => letter === "j")?.argument ?? null;
+  const jail = argumentOf(parsed, "j") ?? null;
+  const [json, effective] = [letters.has("json"), letters.has("effective")];
   if (letters.has("c") && jail === null) return USAGE;
-  return { letters, jail, params: byName ? names : null, json };
+  return { letters, jail, params: byName ? names : null, json, effective };
 }
 
 /** The jails that are asked for, or why there are none. [TOOL-27] */
 async function jailsOf(p: Process, { letters, jail }: Wanted): Promise<JailInfo[] | string> {
   const flags = letters.has("d") || letters.has("a") ? JAIL_DYING : 0;
-  if (jail === null) return walk(p, flags);
-  const isJid = /^\d+$/.test(jail);
-  const found = await lookUp(p, isJid ? { jid: Number(jail) } : { name: jail }, flags);
-  return found === null ? `jail ${isJid ? jail : `"${jail}"`} not found` : [found];
-}
-
-async function walk(p: Process, flags: number): Promise<JailInfo[]> {
-  const jails: JailInfo[] = [];
-  let last = 0;
-  for (;;) {
-    const jail = await lookUp(p, { lastjid: last }, flags);
-    if (jail === null) return jails;
-    jails.push(jail);
-    last = jail.jid;
-  }
-}
-
-async function lookUp(p: Process, query: JailParams, flags: number): Promise<JailInfo | null> {
-  try {
-    return await p.jail_get(query, flags);
-  } catch (error) {
-    if (error instanceof SysError && error.errno === ENOENT) return null;
-    throw error;
-  }
+  if (jail === null) return allJails(p, flags);
+  const found = await jailNamed(p, jail, flags);
+  return typeof found === "string" ? found : [found];
 }
 
 function linesOf(wanted: Wanted, jails: readonly JailInfo[]): string[] | string {

@@ -435,4 +435,11 @@ export const DEFS: Readonly<Record<string, Def>> = {
   kldstat: ints(sys.SYS_kldstat, [], posted),
   sysctl,
   sysctlnames: ints(sys.SYS_sysctlnames, [], posted),
+  sysctlabout: withJson(sys.SYS_sysctlabout, ([name]) => text(name, "name"), posted),
+  kinfo_procs: ints(sys.SYS_kinfo_procs, [], posted),
+  rctl_add_rule: withJson(sys.SYS_rctl_add_rule, ([rule]) => text(rule, "rule"), none),
+  rctl_remove_rule: withJson(sys.SYS_rctl_remove_rule, ([rule]) => text(rule, "filter"), none),
+  rctl_get_rules: withJson(sys.SYS_rctl_get_rules, ([rule]) => text(rule, "filter"), posted),
+  rctl_get_limits: withJson(sys.SYS_rctl_get_limits, ([rule]) => text(rule, "filter"), posted),
+  rctl_get_racct: withJson(sys.SYS_rctl_get_racct, ([rule]) => text(rule, "filter"), posted),
 };

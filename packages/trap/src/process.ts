@@ -25,7 +25,7 @@ import type { ShmidDs } from "@jailyard/abi/shm";
 import type { SignalName } from "@jailyard/abi/signal";
 import type { Addr, Facility, Jid, Key, Msqid, Pid, Semid, Shmid } from "@jailyard/abi/types";
 import type { Attachment } from "./attachment.ts";
-import type { KldStat, ListRow } from "./records.ts";
+import type { KinfoProc, KldStat, ListRow, SysctlAbout } from "./records.ts";
 import type { UNMAPPED } from "./unmapped.ts";
 
 export type Mode = "awaited" | "blocking";
@@ -142,6 +142,19 @@ export interface Calls<M extends Mode> {
   sysctl(name: string): Ret<M, number | string>;
   sysctl(name: string, value: number): Ret<M, number | string>;
   sysctlnames(): Ret<M, string[]>;
+  /** How a name may be written, and what `sysctl -d` says of it. */
+  sysctlabout(name: string): Ret<M, SysctlAbout>;
+  /** kern.proc: the processes that this one may see, by pid. */
+  kinfo_procs(): Ret<M, KinfoProc[]>;
+
+  /** `subject:id:resource:action=amount[/per]`; the others take a rule with parts left off. */
+  rctl_add_rule(rule: string): Ret<M, void>;
+  rctl_remove_rule(filter: string): Ret<M, void>;
+  rctl_get_rules(filter: string): Ret<M, string[]>;
+  /** The rules that bind `process:pid`. */
+  rctl_get_limits(filter: string): Ret<M, string[]>;
+  /** What `subject:id` uses, by resource. */
+  rctl_get_racct(filter: string): Ret<M, [resource: string, amount: number][]>;
 }
 
 export interface Process<M extends Mode = "awaited"> extends Calls<M> {

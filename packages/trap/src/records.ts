@@ -32,3 +32,30 @@ export interface KldStat {
   readonly refs: number;
   readonly name: string;
 }
+
+export interface SysctlAbout {
+  /** boot: a tunable of the loader, read-only afterwards. */
+  readonly kind: "boot" | "run" | "read";
+  readonly about: string;
+}
+
+/** A process, and what it sleeps on. */
+export interface KinfoProc {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly uid: number;
+  readonly ruid: number;
+  readonly gid: number;
+  readonly jid: number;
+  /** The jail's name as the reader says it; empty for the reader's own. */
+  readonly jail: string;
+  readonly comm: string;
+  /** R in its program or in a call, S asleep, Z ended and not waited for. */
+  readonly state: "R" | "S" | "Z";
+  /** semwait, msgsnd, msgrcv, wait; empty if it does not sleep. */
+  readonly wmesg: string;
+  /** The object, and of a set the semaphore and whether it waits for 0. */
+  readonly wchan: { f: Facility; id: number; num?: number; zero?: boolean } | null;
+  /** What its exit adds to which semaphores. */
+  readonly undo: readonly (readonly [semid: number, num: number, adjval: number])[];
+}

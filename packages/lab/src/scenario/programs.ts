@@ -63,7 +63,12 @@ export function runPrograms(
   });
 }
 
-async function follow(jail: Jail, process: ProcessHandle, output: Output): Promise<ProgramEnd> {
+/** Pass on what a process says, and how it ended. */
+export async function follow(
+  jail: Jail,
+  process: ProcessHandle,
+  output: Output,
+): Promise<ProgramEnd> {
   const { pid } = process;
   process.on("line", (text, from) => output.line(jail.name, from, text));
   process.on("record", (record, from) => output.record(jail.name, from, record));

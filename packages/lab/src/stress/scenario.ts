@@ -2,13 +2,11 @@
  * A scenario file: the settings of `jailyard stress` in YAML, checked against a schema. What is not
  * known, or of the wrong kind, is refused with its line.
  */
-import { readFileSync } from "node:fs";
 import { MODELS } from "@jailyard/kernel/model";
 import type { OptionValue } from "@jailyard/workload/stress/about";
-import { Ajv, type ErrorObject } from "ajv";
-import { type Document, isNode, isPair, LineCounter, parseDocument } from "yaml";
+import { checkedYaml } from "../checkedyaml.ts";
 import { MANNERS } from "../scenario/manner.ts";
-import { SettingsError, type StressSettings } from "./settings.ts";
+import type { StressSettings } from "./settings.ts";
 
 const number = { type: "number" } as const;
 const flag = { type: "boolean" } as const;
@@ -67,62 +65,10 @@ type Written = Omit<Partial<StressSettings>, "workloads" | "options"> & {
   readonly report?: string;
 };
 
-const validate = new Ajv({ allowUnionTypes: true }).compile<Written>(SCHEMA);
+const read = checkedYaml<Written>("the scenario", SCHEMA);
 
 /** @throws SettingsError that names the file, the line, and what is wrong there */
-export function readScenario(file: string): Scenario {
-  const lines = new LineCounter();
-  const document = parseDocument(textOf(file), { lineCounter: lines, prettyErrors: false });
-  const [syntax] = document.errors;
-  if (syntax !== undefined) {
-    const { line } = lines.linePos(syntax.pos[0]);
-    throw new SettingsError(`${file}:${line}: ${syntax.message.split("\n")[0]}`);
-  }
-  const value: unknown = document.toJS() ?? {};
-  if (!validate(value)) {
-    const { path, what } = problemOf(validate.errors!);
-    const { line } = lines.linePos(placeOf(document, path));
-    throw new SettingsError(`${file}:${line}: ${what}`);
-  }
-  return scenarioOf(value);
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new SettingsError(`${file}: ${code === "ENOENT" ? "no such file" : message}`);
-  }
-}
-
-/** The first that says something definite: of a choice of kinds each says what it is not. */
-function problemOf(errors: readonly ErrorObject[]): { path: string[]; what: string } {
-  const error =
-    errors.find(({ keyword }) => keyword !== "anyOf" && keyword !== "type") ?? errors[0];
-  if (error.instancePath === "" && error.keyword === "type") {
-    return { path: [], what: "it is no scenario: names and values are expected, as jails: 8" };
-  }
-  const path = error.instancePath.split("/").slice(1);
-  const at = path.join(".") || "the scenario";
-  if (error.keyword === "additionalProperties") {
-    const key = String(error.params.additionalProperty);
-    const known = Object.keys(SCHEMA.properties).join(", ");
-    return { path: [...path, key], what: `there is no setting "${key}"; there are ${known}` };
-  }
-  const choices = (error.params as { allowedValues?: string[] }).allowedValues;
-  const what = choices === undefined ? error.message : `it is one of ${choices.join(", ")}`;
-  return { path, what: `${at}: ${what}` };
-}
-
-/** Where the key or value at this path begins. */
-function placeOf(document: Document, path: readonly string[]): number {
-  const parent = document.getIn(path.slice(0, -1), true);
-  const items = (parent as { items?: unknown[] } | undefined)?.items ?? [];
-  const pair = items.find((one) => isPair(one) && String(one.key) === path.at(-1));
-  const node = isPair(pair) ? pair.key : document.getIn(path, true);
-  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
-}
+export const readScenario = (file: string): Scenario => scenarioOf(read(file));
 
 function scenarioOf({ workloads, json, report, ...rest }: Written): Scenario {
   const files = { ...(json && { json }), ...(report && { report }) };

@@ -1,0 +1,32 @@
+/** A yard that stays up, with the jails and programs of a plan, until it is interrupted. */
+import type { JailInfo } from "@jailyard/abi/jail";
+import type { YardConfig } from "@jailyard/host/yard";
+import { type Context, inYard } from "./inyard.ts";
+import { follow, type Output } from "./programs.ts";
+import type { JailPlan } from "./yardfile.ts";
+
+/**
+ * Never resolves: a yard that is up ends by the context's signal or dies.
+ * @throws Interrupted; YardError if a jail or program cannot be had
+ */
+export function up(
+  cx: Context,
+  config: YardConfig,
+  plans: readonly JailPlan[],
+  output: Output & { isUp(jails: readonly JailInfo[]): void },
+): Promise<never> {
+  return inYard(cx, config, async (yard) => {
+    const infos: JailInfo[] = [];
+    for (const { name, params, programs } of plans) {
+      const jail = await yard.jail({ ...params, name });
+      for (const { module, args, uid, procs } of programs) {
+        for (let n = 0; n < procs; n++) {
+          void follow(jail, await jail.spawn({ module, args, uid, gid: uid }), output);
+        }
+      }
+      infos.push(await yard.jailInfo({ jid: jail.jid }));
+    }
+    output.isUp(infos);
+    return new Promise<never>(() => {});
+  });
+}
