@@ -143,7 +143,7 @@ test("of a neighbour whose jails differ by design nobody is told that they do", 
   const text = sentencesOf(result).join("\n");
   expect(text).not.toMatch(/The jail that did most/);
   expect(text).toMatch(/\(noisy; model jail-keyed, wake handoff\)/);
-  expect(text).toMatch(/noisy got ENOSPC \d+ times?, in [\d.]+ % of what it tried\./);
+  expect(text).toMatch(/noisy got ENOSPC [\d,]+ times?, in [\d.]+ % of what it tried\./);
 });
 
 test("an interruption leaves a partial result, and nothing that runs", async () => {

@@ -83,7 +83,7 @@ describe("refused with the line", () => {
     ["a.yaml", "jails:\n  w:\n    programs: [{uid: 1}]\n", /:3: .*must have required .*'run'/],
     ["a.yaml", "jails: {w: , w: }\n", /a\.yaml:1: Map keys must be unique/],
     ["a.yaml", "jails: [w\n", /a\.yaml:2: Flow sequence/],
-    ["a.yaml", "- 1\n", /a\.yaml:1: the yard: must be object/],
+    ["a.yaml", "- 1\n", /a\.yaml:1: it is no yard: names and values are expected/],
     ["a.conf", "w {\n  mount.devfs;\n}", /a\.conf:2: unknown parameter: mount\.devfs/],
     ["a.conf", "w {\n  parent = 3;\n}", /a\.conf:2: unknown parameter: parent/],
     ["a.conf", "w {\n  sysvsem = maybe;\n}", /a\.conf:2: sysvsem: unknown jailsys value "maybe"/],

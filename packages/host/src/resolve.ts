@@ -56,9 +56,11 @@ function wholePackage(resolved: module.ResolveFnOutput): module.ResolveFnOutput 
   const held = globalThis.jailyardHeld;
   const { url } = resolved;
   if (held === undefined || url in held) return resolved;
-  const boot = async (config: unknown): Promise<unknown> =>
-    (await import(`${url}?whole`)).boot(config);
-  held[url] = { ...held[api], boot, YardError };
+  const whole =
+    (name: string) =>
+    async (...args: unknown[]): Promise<unknown> =>
+      (await import(`${url}?whole`))[name](...args);
+  held[url] = { ...held[api], boot: whole("boot"), tool: whole("tool"), YardError };
   return resolved;
 }
 
