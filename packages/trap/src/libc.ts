@@ -258,10 +258,10 @@ const msgsnd: Def = {
 };
 
 /** A text as bytes. @throws TypeError */
-function bytesOf(mtext: unknown): Uint8Array {
-  const bytes = typeof mtext === "string" ? encoder.encode(mtext) : mtext;
+function bytesOf(text: unknown, what = "mtext"): Uint8Array {
+  const bytes = typeof text === "string" ? encoder.encode(text) : text;
   if (bytes instanceof Uint8Array) return bytes;
-  throw new TypeError("mtext must be a string or Uint8Array");
+  throw new TypeError(`${what} must be a string or Uint8Array`);
 }
 
 const msgrcv: Def = {
@@ -403,6 +403,51 @@ function ipcnsCall(sysno: number): Def {
   };
 }
 
+/** bind and connect. */
+function pathCall(sysno: number): Def {
+  return {
+    sysno,
+    enter(u, [fd, path]) {
+      json(u, text(path, "path"), "the path");
+      u.frame.a[1] = int(fd, "fd");
+    },
+    leave: none,
+  };
+}
+
+/** One call sends what fits into the data area, 4 KiB at least; the result says how much. */
+const send: Def = {
+  sysno: sys.SYS_sendto,
+  enter({ frame: { a, u8 } }, [fd, msg, flags]) {
+    const bytes = bytesOf(msg, "msg").subarray(0, u8.length);
+    a[0] = int(fd, "fd");
+    a[1] = bytes.length;
+    a[2] = int(flags ?? 0, "flags");
+    u8.set(bytes);
+  },
+  leave: ret0,
+};
+
+const recv: Def = {
+  sysno: sys.SYS_recvfrom,
+  enter({ frame: { a } }, [fd, len, flags]) {
+    a[0] = int(fd, "fd");
+    a[1] = size(len, "len");
+    a[2] = int(flags ?? 0, "flags");
+  },
+  leave: ({ frame: { a, u8 } }) => u8.slice(0, a[RET0]),
+};
+
+const socket: Def = {
+  sysno: sys.SYS_socket,
+  enter({ frame: { a } }, [domain, type, protocol]) {
+    a[0] = int(domain, "domain");
+    a[1] = int(type, "type");
+    a[2] = int(protocol ?? 0, "protocol");
+  },
+  leave: ret0,
+};
+
 /** Every call of process.ts that goes straight through the gate. */
 export const DEFS: Readonly<Record<string, Def>> = {
   getpid: ints(sys.SYS_getpid, [], ret0),
@@ -426,6 +471,15 @@ export const DEFS: Readonly<Record<string, Def>> = {
   ipcns_create: ipcnsCall(sys.SYS_ipcns_create),
   ipcns_enter: ipcnsCall(sys.SYS_ipcns_enter),
   ipcns_list: ints(sys.SYS_ipcns_list, [], posted),
+  socket,
+  bind: pathCall(sys.SYS_bind),
+  listen: ints(sys.SYS_listen, ["fd", "backlog"], none),
+  connect: pathCall(sys.SYS_connect),
+  accept: ints(sys.SYS_accept, ["fd"], ret0),
+  send,
+  recv,
+  close: ints(sys.SYS_close, ["fd"], none),
+  unlink: withJson(sys.SYS_unlink, ([path]) => text(path, "path"), none),
   jail_set: jailCall(sys.SYS_jail_set, ret0),
   jail_get: jailCall(sys.SYS_jail_get, posted),
   jail_attach: ints(sys.SYS_jail_attach, ["jid"], none),
