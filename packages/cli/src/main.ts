@@ -47,6 +47,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async compare(program, run) {
     (await import("./compare.ts")).addCompare(program, run);
   },
+  async "compare-models"(program, run) {
+    (await import("./comparemodels.ts")).addCompareModels(program, run);
+  },
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);
   },

@@ -28,7 +28,9 @@ export function holdModules(held: Held, programapi: string): void {
   api = programapi;
 }
 
-export function resolvePackage(): void {
+/** `fallback`: what stands in for the package where it is not installed; programapi if absent. */
+export function resolvePackage(fallback = api): void {
+  api = fallback;
   if (registered || !("registerHooks" in module)) return;
   registered = true;
   module.registerHooks({

@@ -1,5 +1,7 @@
 /** The three facilities as ipcs, ipcrm and ipcmk name them, and the calls that these have in three. */
+import { EINVAL, ENOSYS, type Errno } from "@jailyard/abi/errno";
 import { IPC_RMID } from "@jailyard/abi/ipc";
+import { SysError } from "@jailyard/abi/syserror";
 import type { Facility } from "@jailyard/abi/types";
 import type { Process } from "@jailyard/trap/process";
 import type { ListRow } from "@jailyard/trap/records";
@@ -30,6 +32,38 @@ export const ofLetter = (letter: string): Facility =>
 export function remove(p: Process, f: Facility, id: number): Promise<unknown> {
   if (f === "msg") return p.msgctl(id, IPC_RMID);
   return f === "shm" ? p.shmctl(id, IPC_RMID) : p.semctl(id, 0, IPC_RMID);
+}
+
+/**
+ * IPC_RMID of what a listing has. Under a model where an id is good in its own name space only, the
+ * caller goes there, by the name that the listing gives.
+ */
+export async function removeListed(
+  p: Process,
+  f: Facility,
+  { id, owner }: Pick<ListRow, "id" | "owner">,
+): Promise<unknown> {
+  try {
+    return await remove(p, f, id);
+  } catch (error) {
+    const space = owner?.space ?? null;
+    if (space === null || !isErrno(error, EINVAL) || !(await entered(p, f, space))) throw error;
+    return remove(p, f, id);
+  }
+}
+
+const isErrno = (error: unknown, errno: Errno): boolean =>
+  error instanceof SysError && error.errno === errno;
+
+/** False where name spaces cannot be entered. @throws SysError if the caller may not */
+async function entered(p: Process, f: Facility, name: string): Promise<boolean> {
+  try {
+    await p.ipcns_enter(f, name);
+    return true;
+  } catch (error) {
+    if (isErrno(error, ENOSYS)) return false;
+    throw error;
+  }
 }
 
 /** The id that a key has in the caller's own key space: a get with flags 0. [TOOL-24] */
