@@ -70,7 +70,7 @@ async function ran(
   const jail = jid === 0 ? undefined : home.name;
   const { status, lines } = await stage.tool(stage.yard, tool, args, jail);
   const said = status === 0 ? lines : [...lines, `exit status ${status}`];
-  return done(stage, step, status === 0, said.join("\n") || "OK");
+  return done(stage, step, status === 0, said.join("\n").trimEnd() || "OK");
 }
 
 async function postgres(stage: Stage, step: Step, { name, home }: Player): Promise<PostgresActor> {

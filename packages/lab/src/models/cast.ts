@@ -27,6 +27,7 @@ export type Ending = Exclude<Reply, { threw: string }> | "sleeps" | "killed";
 export class Cast {
   readonly yard: Yard;
   readonly #memory = boxMemory();
+  readonly #players: Player[] = [];
   #boxes = 0;
 
   constructor(yard: Yard) {
@@ -44,7 +45,9 @@ export class Cast {
   async #ready(made: Omit<Player, "mail">, box: number): Promise<Player> {
     const mail = new Mailbox(this.#memory, box);
     await mail.reply(PATIENCE_MS);
-    return { ...made, mail };
+    const player = { ...made, mail };
+    this.#players.push(player);
+    return player;
   }
 
   /** A child of `parent`, or why there is none. */
@@ -75,6 +78,15 @@ export class Cast {
       const state = await this.#asleep(player);
       if (state === undefined) return "killed";
       if (state) return null;
+    }
+  }
+
+  /** Every process ends, and its program leaves, so that no thread has to be waited for. */
+  async end(): Promise<void> {
+    await this.yard.control.killAll();
+    for (const { mail, home } of this.#players) {
+      mail.order({ call: "quit", args: [] });
+      home.ring();
     }
   }
 

@@ -96,6 +96,7 @@ async function runUnder(
     await scenario.run(await actorsOf(stage, scenario));
     const seen = await stage.survey();
     const { calls, jails } = await yard.stats();
+    await stage.cast.end();
     const sleeps = jails.reduce((sum, jail) => sum + jail.sleeps, 0);
     return { steps: stage.steps, seen, calls, sleeps };
   });

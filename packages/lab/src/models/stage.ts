@@ -108,8 +108,16 @@ export class Stage {
     }
     step.outcome = spellValue(step.call, args, ending.value, this.#nameIn(step));
     if (step.call === "kldload") this.#modules.add(String(args[0]));
-    if (step.call === "kldunload") this.#modules.delete(String(args[0]));
+    if (step.call === "kldunload") this.#unloaded(String(args[0]));
     return new Outcome(step, true, ending.value);
+  }
+
+  /** Ids begin again with the next load. */
+  #unloaded(module: string): void {
+    this.#modules.delete(module);
+    for (const known of this.#names.keys()) {
+      if (known.startsWith(module.slice("sysv".length))) this.#names.delete(known);
+    }
   }
 
   /** Those who slept and do not any more: their step tells how it ended, and after which. */
@@ -152,7 +160,7 @@ export class Stage {
     const [named, others]: [string[], string[]] = [[], []];
     for (const f of FACILITIES) {
       const ending = await this.cast.ask(player, { call: "ipcs", args: [f, all] });
-      if (typeof ending === "string") return ending;
+      if (typeof ending === "string") return "gone";
       if (!("value" in ending)) continue;
       for (const row of ending.value as ListRow[]) {
         const name = this.#names.get(`${f} ${row.id}`);
