@@ -1,5 +1,5 @@
 /** docs/models.md says what calls do that are made, and why, as the models say. */
-import { MODEL_CALLS, MODELS, type ModelCall, type ModelName } from "@jailyard/kernel/model";
+import { MODELS, type ModelCall, type ModelName } from "@jailyard/kernel/model";
 import { modelsPage } from "@jailyard/kernel/modeltable";
 import { expect, test } from "vitest";
 import { probe } from "../support/modelprobe.ts";

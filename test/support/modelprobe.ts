@@ -15,7 +15,7 @@ import { shmidDs } from "@jailyard/abi/shm";
 import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM } from "@jailyard/abi/socket";
 import { FACILITIES, type Key, type Semid } from "@jailyard/abi/types";
 import { close } from "@jailyard/kernel/filedesc";
-import { ipcnsCreate, ipcnsEnter, ipcnsList } from "@jailyard/kernel/ipcnscall";
+import { ipcnsCreate, ipcnsEnter, ipcnsList, ipcnsRmid } from "@jailyard/kernel/ipcnscall";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "@jailyard/kernel/jail";
 import { type Kernel, run } from "@jailyard/kernel/kernel";
 import { kldload, kldunload } from "@jailyard/kernel/kld";
@@ -249,6 +249,11 @@ const PROBES: Readonly<Record<ModelCall, (w: World, model: ModelName) => Outcome
   sysctl: (w) => each(w, (td) => sysctlRead(w.k, td, "security.jail.sysvipc_allowed")),
   ipcns_create: ({ k, at: { host } }) => errnoName(ipcnsCreate(k, host, "sem", "pg1")),
   ipcns_enter: ({ k, at: { host } }) => enterN(k, host),
+  ipcns_rmid({ k, at: { host, n } }) {
+    const id = makeSet(k, n);
+    const there = ["n", "/jails/n"].map((name) => errnoName(ipcnsRmid(k, host, "sem", name, id)));
+    return [there, k.sem.at(id) !== null];
+  },
   ipcns_list: ({ k, at: { host } }) => ipcnsList(k, host).map(({ name }) => name),
 };
 

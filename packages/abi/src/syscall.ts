@@ -49,6 +49,7 @@ export const SYS_setcred = 1002;
 export const SYS_ipcns_create = 1020;
 export const SYS_ipcns_enter = 1021;
 export const SYS_ipcns_list = 1022;
+export const SYS_ipcns_rmid = 1023;
 /** Ours, for the thread itself and not for programs: start a process in its jail. */
 export const SYS_spawn = 1003;
 /** Ours, for libc: a msgsnd that slept on a mapped page goes on in the kernel. */

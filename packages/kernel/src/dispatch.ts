@@ -44,7 +44,7 @@ import {
 import { unjailed } from "./cred.ts";
 import { msgSleptOn } from "./elsewhere.ts";
 import { close } from "./filedesc.ts";
-import { ipcnsCreate, ipcnsEnter, ipcnsList } from "./ipcnscall.ts";
+import { ipcnsCreate, ipcnsEnter, ipcnsList, ipcnsRmid } from "./ipcnscall.ts";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
@@ -302,9 +302,11 @@ const ipcsCall: Call = (k, tf, td, a) => {
   return OK;
 };
 
-/** A name in the data area, `a[0]` bytes, and the facility by number. */
-const ipcnsCall = (call: typeof ipcnsCreate): Call =>
-  withArgument<string>((k, _tf, td, name, a) => call(k, td, FACILITIES[a[1]], String(name)));
+/** A name in the data area, `a[0]` bytes, the facility by number, and of ipcns_rmid an id. */
+const ipcnsCall = (call: typeof ipcnsRmid): Call =>
+  withArgument<string>((k, _tf, td, name, a) =>
+    call(k, td, FACILITIES[a[1]], String(name), a[2] | 0),
+  );
 
 /** A path in the data area, `a[0]` bytes, and the descriptor. */
 const pathCall = (call: typeof bind): Call =>
@@ -439,6 +441,7 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_kldstat, { call: result((k) => kldstat(k)) }],
   [sys.SYS_ipcns_create, { call: ipcnsCall(ipcnsCreate) }],
   [sys.SYS_ipcns_enter, { call: ipcnsCall(ipcnsEnter) }],
+  [sys.SYS_ipcns_rmid, { call: ipcnsCall(ipcnsRmid) }],
   [sys.SYS_ipcns_list, { call: result((k, { td }) => ipcnsList(k, td)) }],
   [sys.SYS_sysctlnames, { call: result((k) => sysctlNames(k)) }],
   [sys.SYS_sysctlabout, { call: sysctlAboutCall }],

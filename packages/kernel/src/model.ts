@@ -74,6 +74,7 @@ export const MODEL_CALLS = [
   "ipcns_create",
   "ipcns_enter",
   "ipcns_list",
+  "ipcns_rmid",
 ] as const;
 export type ModelCall = (typeof MODEL_CALLS)[number];
 

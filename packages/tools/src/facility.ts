@@ -1,5 +1,5 @@
 /** The three facilities as ipcs, ipcrm and ipcmk name them, and the calls that these have in three. */
-import { EINVAL, ENOSYS, type Errno } from "@jailyard/abi/errno";
+import { EINVAL, type Errno } from "@jailyard/abi/errno";
 import { IPC_RMID } from "@jailyard/abi/ipc";
 import { SysError } from "@jailyard/abi/syserror";
 import type { Facility } from "@jailyard/abi/types";
@@ -34,10 +34,7 @@ export function remove(p: Process, f: Facility, id: number): Promise<unknown> {
   return f === "shm" ? p.shmctl(id, IPC_RMID) : p.semctl(id, 0, IPC_RMID);
 }
 
-/**
- * IPC_RMID of what a listing has. Under a model where an id is good in its own name space only, the
- * caller goes there, by the name that the listing gives.
- */
+/** IPC_RMID of what a listing has: of a name space where the caller is not, by its name. */
 export async function removeListed(
   p: Process,
   f: Facility,
@@ -47,24 +44,13 @@ export async function removeListed(
     return await remove(p, f, id);
   } catch (error) {
     const space = owner?.space ?? null;
-    if (space === null || !isErrno(error, EINVAL) || !(await entered(p, f, space))) throw error;
-    return remove(p, f, id);
+    if (space === null || !isErrno(error, EINVAL)) throw error;
+    return p.ipcns_rmid(f, space, id);
   }
 }
 
 const isErrno = (error: unknown, errno: Errno): boolean =>
   error instanceof SysError && error.errno === errno;
-
-/** False where name spaces cannot be entered. @throws SysError if the caller may not */
-async function entered(p: Process, f: Facility, name: string): Promise<boolean> {
-  try {
-    await p.ipcns_enter(f, name);
-    return true;
-  } catch (error) {
-    if (isErrno(error, ENOSYS)) return false;
-    throw error;
-  }
-}
 
 /** The id that a key has in the caller's own key space: a get with flags 0. [TOOL-24] */
 export function idOfKey(p: Process, f: Facility, key: number): Promise<number> {

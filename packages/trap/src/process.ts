@@ -126,6 +126,8 @@ export interface Calls<M extends Mode> {
   ipcns_create(which: Facility, name: string): Ret<M, number>;
   /** Into the name space called `name`, as ipcns_list has it. @returns its id */
   ipcns_enter(which: Facility, name: string): Ret<M, number>;
+  /** IPC_RMID of an object in the name space called `name`, without going there. */
+  ipcns_rmid(which: Facility, name: string, id: number): Ret<M, void>;
   /** The name spaces that this process can name; none under a model without names. */
   ipcns_list(): Ret<M, IpcnsRow[]>;
 
