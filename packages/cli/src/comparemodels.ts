@@ -23,6 +23,8 @@ import { UsageError } from "./usage.ts";
 /** --fail-on-difference, and something differs: as a condition of `jailyard stress --fail`. */
 const STATUS_DIFFERS = 8;
 const MEASURE_MAX = 600;
+/** What a scenario imports as "jailyard" where the package is not installed. */
+const API = new URL(`./api.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url).href;
 
 interface Options {
   readonly models: readonly ModelName[];
@@ -162,7 +164,7 @@ async function loadScenario(file: string): Promise<Scenario> {
     const known = [...SHIPPED.keys()].join(", ");
     throw new UsageError(`there is no scenario and no file ${file}; scenarios are ${known}`);
   }
-  resolvePackage(new URL(import.meta.resolve("./api.ts")).href);
+  resolvePackage(API);
   const module = (await import(pathToFileURL(resolve(file)).href).catch((error: Error) => {
     throw new UsageError(`${file}: ${error.message.split("\n")[0]}`);
   })) as { default?: unknown };

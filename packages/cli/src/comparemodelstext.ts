@@ -78,6 +78,7 @@ function limitsText({ models, limits }: Comparison): string {
 
 function differencesText({ models, steps, runs, reasons }: Comparison): string {
   const [first, ...others] = models;
+  if (others.length === 0) return "";
   const lines = others.map((model, at) => {
     const differing = steps.flatMap(({ outcomes }, step) =>
       outcomes[0] === outcomes[at + 1] ? [] : [step + 1],

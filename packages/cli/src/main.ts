@@ -110,6 +110,7 @@ const STATUS: Readonly<Record<string, number>> = {
   CorpusError: 2,
   AbsentError: 3,
   SettingsError: 2,
+  ScenarioError: 1,
   StressError: 1,
   WriteError: 1,
   YardError: 1,

@@ -1,5 +1,5 @@
 /** A scenario under several models, one after the other, and what differs between them. */
-import type { YardConfig } from "@jailyard/host/yard";
+import { type YardConfig, YardError } from "@jailyard/host/yard";
 import type { LateLoad } from "@jailyard/kernel/lateload";
 import type { Model, ModelName } from "@jailyard/kernel/model";
 import { modelNamed } from "@jailyard/kernel/models";
@@ -56,7 +56,7 @@ export interface Comparison {
   readonly runs: readonly ModelRun[];
 }
 
-/** @throws Interrupted, YardError, or what the scenario throws */
+/** @throws Interrupted, YardError or ScenarioError */
 export async function compareModels(
   cx: Context,
   name: string,
@@ -68,7 +68,7 @@ export async function compareModels(
   const runs: ModelRun[] = [];
   for (const model of options.models) {
     progress(model);
-    runs.push(await runUnder(cx, scenario, modelNamed(model), options, tool));
+    runs.push(await runUnder(cx, name, scenario, modelNamed(model), options, tool));
   }
   const jails = Object.keys(scenario.jails).length;
   const { models, seconds } = options;
@@ -77,8 +77,14 @@ export async function compareModels(
   return comparisonOf(name, scenario, measured);
 }
 
+/** The scenario threw, or gave a call what none takes; the message says under which model. */
+export class ScenarioError extends Error {
+  override readonly name = "ScenarioError";
+}
+
 async function runUnder(
   cx: Context,
+  name: string,
   scenario: Scenario,
   model: Model,
   options: CompareOptions,
@@ -93,7 +99,12 @@ async function runUnder(
   };
   const result = await inYard(cx, config, async (yard) => {
     const stage = new Stage(yard, model, tool);
-    await scenario.run(await actorsOf(stage, scenario));
+    const actors = await actorsOf(stage, scenario);
+    await scenario.run(actors).catch((error: Error) => {
+      if (error instanceof YardError) throw error;
+      const message = `${name} under model ${model.name}: ${error.message}`;
+      throw new ScenarioError(message, { cause: error });
+    });
     const seen = await stage.survey();
     const { calls, jails } = await yard.stats();
     await stage.cast.end();

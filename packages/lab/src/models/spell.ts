@@ -1,7 +1,7 @@
 /** Calls and results of a scenario as people read them, the same for each model where they are. */
-import { IPC_CREAT, IPC_EXCL, IPC_NOWAIT, IPC_STAT, type IpcPerm } from "@jailyard/abi/ipc";
+import { IPC_CREAT, IPC_EXCL, IPC_NOWAIT, type IpcPerm } from "@jailyard/abi/ipc";
 import type { IpcnsRow } from "@jailyard/abi/ipcns";
-import { SEM_UNDO } from "@jailyard/abi/sem";
+import { GETNCNT, GETPID, GETVAL, GETZCNT, SEM_UNDO } from "@jailyard/abi/sem";
 import type { Facility } from "@jailyard/abi/types";
 import type { ListRow } from "@jailyard/trap/records";
 import { Outcome } from "./outcome.ts";
@@ -83,6 +83,9 @@ const spellSpaces = (rows: readonly IpcnsRow[]): string =>
     .map(({ facility, name, mine }) => `${facility} ${name}${mine ? " (mine)" : ""}`)
     .join("\n") || "none";
 
+/** Commands whose result is a value. */
+const READS = new Set([GETNCNT, GETPID, GETVAL, GETZCNT]);
+
 const FACILITY_OF: Readonly<Record<string, Facility>> = {
   semget: "sem",
   shmget: "shm",
@@ -104,8 +107,9 @@ export function spellValue(
   if (/^(sem|shm|msg)ctl$/.test(call) && typeof value === "object" && value !== null) {
     return `key ${permOf(call.slice(0, 3) as Facility, value).key}`;
   }
-  const isRead = call === "sysctl" || (call === "semctl" && (args[2] as number) > IPC_STAT);
-  if (isRead) return String(value);
+  if (call === "sysctl" || (call === "semctl" && READS.has(args[2] as number))) {
+    return String(value);
+  }
   if (value instanceof Object && "mtext" in value) {
     return JSON.stringify(new TextDecoder().decode(value.mtext as Uint8Array));
   }
