@@ -86,7 +86,7 @@ function differencesText({ models, steps, runs, reasons }: Comparison): string {
     const what =
       differing.length === 0
         ? "as"
-        : `${differing.length} of ${steps.length} steps (${differing.join(", ")}) differ from`;
+        : `${differing.length} of ${steps.length} steps (${differing.join(", ")}) ${differing.length === 1 ? "differs" : "differ"} from`;
     const whys = reasons.filter((reason) => reason.model === model).map(({ why }) => `${why}.`);
     const because =
       differing.length === 0 || whys.length === 0 ? "" : ` ${whys.map(sentence).join(" ")}`;

@@ -37,6 +37,8 @@ export interface ModelRun {
 export interface Row {
   readonly who: string;
   readonly what: string;
+  /** Name of the call or tool; empty for a place. */
+  readonly call: string;
   /** By model, in their order; null: it did not come to that there. */
   readonly outcomes: readonly (string | null)[];
   readonly details: readonly string[];
@@ -157,6 +159,7 @@ interface Cell {
   readonly key: string;
   readonly who: string;
   readonly what: string;
+  readonly call?: string;
   readonly outcome: string;
   readonly detail?: string;
 }
@@ -179,10 +182,10 @@ function rowsOf(columns: readonly (readonly Cell[])[]): Row[] {
 }
 
 function rowOf(cells: readonly (Cell | undefined)[]): Row {
-  const { who, what } = cells.find((cell) => cell !== undefined)!;
+  const { who, what, call = "" } = cells.find((cell) => cell !== undefined)!;
   const outcomes = cells.map((cell) => cell?.outcome ?? null);
   const details = cells.map((cell) => cell?.detail ?? "");
-  return { who, what, outcomes, details, differs: new Set(outcomes).size > 1 };
+  return { who, what, call, outcomes, details, differs: new Set(outcomes).size > 1 };
 }
 
 /** How often each limit refused each caller. */
@@ -199,6 +202,9 @@ function limitsMet(steps: readonly Step[]): Cell[] {
   });
 }
 
+/** The call by which a tool or a program does what differs. */
+const MADE_BY: Readonly<Record<string, string>> = { jail: "jail_set", postgres: "shmget" };
+
 /** What a model says of a call of the scenario, where that gave something else than in the first. */
 function reasonsOf(runs: readonly ModelRun[], rows: readonly Row[]): Comparison["reasons"] {
   const [first, ...others] = runs;
@@ -207,7 +213,7 @@ function reasonsOf(runs: readonly ModelRun[], rows: readonly Row[]): Comparison[
     const differs = differsOf(first.model, model);
     const calls = rows
       .filter(({ outcomes }) => outcomes[0] !== outcomes[at + 1])
-      .map(({ what }) => what.split(/[ (]/)[0]);
+      .map(({ call }) => MADE_BY[call] ?? call);
     const whys = new Set(calls.flatMap((call) => differs[call] ?? []));
     for (const why of whys) reasons.push({ model, why });
   }

@@ -42,12 +42,12 @@ export class Stage {
   }
 
   async hostActor(): Promise<Actor> {
-    return this.actor("host", await this.yard.host);
+    return this.#place("host", await this.yard.host);
   }
 
   /** A jail, in the model's own way, and a process there. */
   async jailActor(name: string, setup: JailSetup = {}): Promise<Actor> {
-    return this.actor(name, await this.makeJail(name, setup));
+    return this.#place(name, await this.makeJail(name, setup));
   }
 
   makeJail(name: string, { sysv = "new", path, params = {} }: JailSetup): Promise<Jail> {
@@ -61,9 +61,13 @@ export class Stage {
     return Object.fromEntries(wanted.map((param) => [param, sysv ?? "new"]));
   }
 
-  async actor(name: string, home: Jail, uid = 0): Promise<Actor> {
-    const player = await this.cast.start(name, home, uid);
-    if (uid === 0) this.#places.set(name, player);
+  async actor(name: string, home: Jail, uid: number): Promise<Actor> {
+    return makeActor(this, await this.cast.start(name, home, uid));
+  }
+
+  async #place(name: string, home: Jail): Promise<Actor> {
+    const player = await this.cast.start(name, home);
+    this.#places.set(name, player);
     return makeActor(this, player);
   }
 

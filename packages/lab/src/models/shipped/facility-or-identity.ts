@@ -20,8 +20,9 @@ export default scenario({
     await web.shmget(KEY, 4096, IPC_CREAT | 0o600);
     await elder.shmget(KEY, 4096, 0);
 
-    await host.jail_attach(web.jid);
-    await host.semctl(before, 0, IPC_STAT);
-    await host.semctl(after, 0, IPC_STAT);
+    const visitor = await host.as(0);
+    await visitor.jail_attach(web.jid);
+    await visitor.semctl(before, 0, IPC_STAT);
+    await visitor.semctl(after, 0, IPC_STAT);
   },
 });
