@@ -16,7 +16,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { addNameOptions, listening } from "./command.ts";
 import { comparisonText } from "./comparemodelstext.ts";
 import { machine } from "./record.ts";
-import { print, table } from "./terminal.ts";
+import { print, step, table } from "./terminal.ts";
 import { runTool } from "./toolrun.ts";
 import { UsageError } from "./usage.ts";
 
@@ -139,23 +139,27 @@ const tool: RunTool = async (yard, name, args, jail) => {
 async function compare(name: string, options: Options): Promise<number> {
   const { models, lateLoad, limits, measure, json } = options;
   const scenario = SHIPPED.get(name) ?? (await loadScenario(name));
-  const result = await listening(options, (cx) =>
-    compareModels(
-      cx,
-      name,
-      scenario,
-      {
-        ...{ models, seconds: measure },
-        ...(lateLoad && { lateLoad }),
-        ...(limits && { limitScope: limits }),
-      },
-      tool,
-    ),
+  const how = {
+    ...{ models, seconds: measure },
+    ...(lateLoad && { lateLoad }),
+    ...(limits && { limitScope: limits }),
+  };
+  const result = await watched(name, json === true, (say) =>
+    listening(options, (cx) => compareModels(cx, name, scenario, how, tool, say)),
   );
   if (json === true) print(JSON.stringify({ ...machine(), ...result }, null, 2));
   else print(comparisonText(result));
   const differs = [...result.steps, ...result.seen].some((row) => row.differs);
   return differs && options.failOnDifference === true ? STATUS_DIFFERS : 0;
+}
+
+/** On a terminal it shows under which model the scenario is. */
+function watched<T>(
+  name: string,
+  quiet: boolean,
+  work: (say: (text: string) => void) => Promise<T>,
+): Promise<T> {
+  return quiet || process.stdout.isTTY !== true ? work(() => {}) : step(name, work);
 }
 
 /** @throws UsageError if there is no such file, or it exports no scenario */

@@ -9,7 +9,7 @@ import { deny, type Thread } from "./thread.ts";
 const FD_MAX = 1024;
 const PROC_FD = PROC(6);
 
-/** The socket behind a descriptor; null after EBADF is noted. */
+/** The socket behind a descriptor; null if there is none. */
 export function getsock({ p_fd }: Thread, fd: number): Socket | null {
   return p_fd[fd] ?? null;
 }

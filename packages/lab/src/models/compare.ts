@@ -65,15 +65,16 @@ export async function compareModels(
   scenario: Scenario,
   options: CompareOptions,
   tool: RunTool,
-  progress: (model: ModelName) => void = () => {},
+  progress: (what: string) => void,
 ): Promise<Comparison> {
   const runs: ModelRun[] = [];
   for (const model of options.models) {
-    progress(model);
+    progress(`model ${model}`);
     runs.push(await runUnder(cx, name, scenario, modelNamed(model), options, tool));
   }
   const jails = Object.keys(scenario.jails).length;
   const { models, seconds } = options;
+  progress("cost and contention");
   const loads = seconds > 0 ? await measureLoads(cx, models, jails, seconds) : null;
   const measured = runs.map((run, at) => ({ ...run, load: loads?.[at] ?? null }));
   return comparisonOf(name, scenario, measured);
