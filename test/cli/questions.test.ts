@@ -42,6 +42,11 @@ test.each(blocks)("jailyard %s", async (line, output) => {
   if (process.env.UPDATE_DOCS === undefined) expect(normal(indented(out))).toBe(normal(output));
 });
 
+test("the scenario of the page is the example's", () => {
+  const example = readFileSync(new URL("../../docs/examples/meeting.ts", import.meta.url), "utf8");
+  expect(page).toContain(`\`\`\`ts\n${example}\`\`\``);
+});
+
 test("every scenario that is shipped answers a question", async () => {
   const { SHIPPED } = await import("@jailyard/lab/models/shipped");
   const asked = new Set(blocks.map(([line]) => line.split(" ")[1]));

@@ -55,6 +55,26 @@ describe.each(placements)("placement %s", (placement) => {
       await jail.crash(server.process.pid);
       await next.process.exited;
     });
+
+    test("deaths of either side at any time: the other ends too, and all invariants hold", async () => {
+      const jail = await web();
+      const roll = new Dice(11);
+      for (let round = 0; round < 6; round++) {
+        const path = `/tmp/echo${round}.sock`;
+        const server = await start(jail, "server", { path }, "sockets");
+        expect(await server.next()).toBe("ready");
+        const client = await start(jail, "client", { path }, "sockets");
+        for (let turns = roll.below(200); turns > 0; turns--) {
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        const victims = roll.once(2) ? [server, client] : [client, server];
+        for (const { process } of victims) {
+          await (roll.once(2) ? process.kill("SIGKILL") : jail.crash(process.pid));
+        }
+        await Promise.all(victims.map(({ process }) => process.exited));
+        expect(await yard.control.check()).toEqual([]);
+      }
+    });
   });
 
   describe("MySQL", () => {

@@ -1,16 +1,20 @@
 /** Sockets between processes that own their threads: a server that echoes, and its clients. */
 import { AF_UNIX, blocking, MSG_NOSIGNAL, type Process, SOCK_STREAM } from "jailyard";
 
-const PATH = "/tmp/echo.sock";
+interface Arg {
+  readonly entry: string;
+  readonly path?: string;
+}
 
 export default blocking("sockets", (p, arg) => {
-  if ((arg as { entry: string }).entry === "server") server(p);
-  else client(p);
+  const { entry, path = "/tmp/echo.sock" } = arg as Arg;
+  if (entry === "server") server(p, path);
+  else client(p, path);
 });
 
-function server(p: Process<"blocking">): void {
+function server(p: Process<"blocking">, path: string): void {
   const fd = p.socket(AF_UNIX, SOCK_STREAM);
-  p.bind(fd, PATH);
+  p.bind(fd, path);
   p.listen(fd, 5);
   p.emit("ready");
   for (;;) {
@@ -32,9 +36,9 @@ function echo(p: Process<"blocking">, connection: number): void {
 }
 
 /** Rounds until the server is gone. */
-function client(p: Process<"blocking">): void {
+function client(p: Process<"blocking">, path: string): void {
   const fd = p.socket(AF_UNIX, SOCK_STREAM);
-  p.connect(fd, PATH);
+  p.connect(fd, path);
   for (let i = 0; ; i++) {
     p.send(fd, `round ${i}`);
     const text = new TextDecoder().decode(p.recv(fd, 64));
