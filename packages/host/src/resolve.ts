@@ -62,7 +62,10 @@ function wholePackage(resolved: module.ResolveFnOutput): module.ResolveFnOutput 
     (name: string) =>
     async (...args: unknown[]): Promise<unknown> =>
       (await import(`${url}?whole`))[name](...args);
-  held[url] = { ...held[api], boot: whole("boot"), tool: whole("tool"), YardError };
+  const others = Object.fromEntries(
+    ["boot", "scenario", "tool"].map((name) => [name, whole(name)]),
+  );
+  held[url] = { ...held[api], ...others, YardError };
   return resolved;
 }
 
