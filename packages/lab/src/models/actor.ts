@@ -110,8 +110,10 @@ async function mysqld(stage: Stage, step: Step, { home }: Player): Promise<Outco
   const process = await home.spawn({ module: MYSQLD, comm: "mysqld" });
   const { promise, resolve } = Promise.withResolvers<MysqlRecord>();
   process.on("record", (record) => resolve(record as MysqlRecord));
-  const record = await promise;
-  const listens = record.type === "ready";
+  const listens = await Promise.race([
+    promise.then(({ type }) => type === "ready"),
+    process.exited.then(() => false),
+  ]);
   return done(stage, step, listens, listens ? "listens" : "does not start");
 }
 

@@ -47,20 +47,17 @@ export class Stage {
 
   /** A jail, in the model's own way, and a process there. */
   async jailActor(name: string, setup: JailSetup = {}): Promise<Actor> {
-    return this.#place(name, await this.makeJail(name, setup));
+    const { sysv = "new", path = `/jails/${name.replaceAll(".", "/")}`, params = {} } = setup;
+    return this.#place(name, await this.yard.jail({ name, path, ...this.#sysv(sysv), ...params }));
   }
 
-  makeJail(name: string, { sysv = "new", path, params = {} }: JailSetup): Promise<Jail> {
-    const own = path ?? `/jails/${name.replaceAll(".", "/")}`;
-    return this.yard.jail({ name, path: own, ...this.#sysv(sysv), ...params });
+  #sysv(value: NonNullable<JailSetup["sysv"]> | null): Readonly<Record<string, string>> {
+    if (this.#model.jailsys === null || value === null) return {};
+    const there = Object.keys(PRIVATE).filter((param) => this.#modules.has(param));
+    return Object.fromEntries(there.map((param) => [param, value]));
   }
 
-  #sysv(sysv: JailSetup["sysv"]): Readonly<Record<string, string>> {
-    if (this.#model.jailsys === null || sysv === null) return {};
-    const wanted = Object.keys(PRIVATE).filter((param) => this.#modules.has(param));
-    return Object.fromEntries(wanted.map((param) => [param, sysv ?? "new"]));
-  }
-
+  /** Another process of a place. */
   async actor(name: string, home: Jail, uid: number): Promise<Actor> {
     return makeActor(this, await this.cast.start(name, home, uid));
   }
@@ -81,12 +78,9 @@ export class Stage {
     );
     const passed = args.map((arg) => (arg instanceof Outcome ? arg.id : arg));
     const ending = await this.cast.ask(player, { call, args: passed });
-    if (ending === "sleeps") {
-      step.outcome = "sleeps";
-      this.#sleepers.set(player, { step, args });
-    }
+    if (ending === "sleeps") this.#sleepers.set(player, { step, args });
     const outcome = this.#note(step, args, ending);
-    await this.#wake(step);
+    await this.settle(step);
     return outcome;
   }
 
@@ -97,7 +91,9 @@ export class Stage {
     return step;
   }
 
-  number = (step: Step): number => this.steps.indexOf(step) + 1;
+  number(step: Step): number {
+    return this.steps.indexOf(step) + 1;
+  }
 
   #note(step: Step, args: readonly unknown[], ending: Ending): Outcome {
     if (typeof ending === "string") {
@@ -125,7 +121,7 @@ export class Stage {
   }
 
   /** Those who slept and do not any more: their step tells how it ended, and after which. */
-  async #wake(after: Step): Promise<void> {
+  async settle(after: Step): Promise<void> {
     for (const [player, { step, args }] of this.#sleepers) {
       if (step === after) continue;
       const ending = await this.cast.look(player);
@@ -135,9 +131,6 @@ export class Stage {
       step.outcome = `sleeps, ${step.outcome} after ${this.number(after)}`;
     }
   }
-
-  /** What is done to others without a call, such as the start of a server, may wake them too. */
-  settle = (step: Step): Promise<void> => this.#wake(step);
 
   #nameIn(step: Step): (f: Facility, id: number) => string {
     return (f, id) => {
