@@ -27,7 +27,7 @@ export interface ModelRun {
   readonly steps: readonly Step[];
   /** What each place lists in the end, and the host with -Z. */
   readonly seen: Readonly<Record<string, string>>;
-  /** System calls of all processes, and how many of them slept. */
+  /** System calls in the host and the jails that are there in the end, and how many slept. */
   readonly calls: number;
   readonly sleeps: number;
   readonly load: Load | null;
@@ -109,7 +109,8 @@ async function runUnder(
       throw new ScenarioError(message, { cause: error });
     });
     const seen = await stage.survey();
-    const { calls, jails } = await yard.stats();
+    const { jails } = await yard.stats();
+    const calls = jails.reduce((sum, jail) => sum + jail.calls, 0);
     await stage.cast.end();
     const sleeps = jails.reduce((sum, jail) => sum + jail.sleeps, 0);
     return { steps: stage.steps, seen, calls, sleeps };
