@@ -10,7 +10,7 @@ import type { LimitValues } from "./breaks.ts";
 import { usualLimits } from "./least.ts";
 
 /** Resources of rctl(8) that a server of semaphores and segments meets. */
-export const RULED = ["nsem", "nsemop", "nshm", "shmsize"] as const;
+export const RULED = ["nsem", "nshm", "shmsize"] as const;
 type Ruled = (typeof RULED)[number];
 
 export interface Given {

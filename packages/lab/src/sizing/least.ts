@@ -24,18 +24,18 @@ export interface Least {
 export function leastLimits(plan: ServerPlan): Least[] {
   const { instances: n } = plan;
   const d = demandOf(plan);
-  const inAll = (one: number, what: string): string => `${n} x ${one} ${what}`;
+  const inAll = (one: number, what: string): string => `${what}: ${n} servers x ${one}`;
   const sets = n * d.sets;
   return [
     least("kern.ipc.shmmax", d.segmentBytes, "bytes of one segment"),
-    least("kern.ipc.shmall", n * d.segmentPages, inAll(d.segmentPages, "pages")),
-    least("kern.ipc.shmmni", n, inAll(1, "segment")),
+    least("kern.ipc.shmall", n * d.segmentPages, inAll(d.segmentPages, "pages of 4 kB")),
+    least("kern.ipc.shmmni", n, inAll(1, "segments")),
     least("kern.ipc.shmseg", 1, "a process attaches its server's segment only"),
     least("kern.ipc.semmni", sets, inAll(d.sets, "sets")),
     least("kern.ipc.semmns", sets * d.nsems, `${sets} sets x ${d.nsems} semaphores`),
     least("kern.ipc.semmsl", d.nsems, "semaphores of one set, one of them to identify it"),
     least("kern.ipc.semvmx", MAGIC, "the value of the identifying semaphore"),
-    least("kern.ipc.semopm", 1, "one operation a call"),
+    least("kern.ipc.semopm", 0, "up to eight operations a call pass whatever it is"), // [SEM-43]
     least("kern.ipc.semmnu", 1, "PostgreSQL never asks for SEM_UNDO"),
     least("kern.ipc.semume", 1, "PostgreSQL never asks for SEM_UNDO"),
   ];
@@ -47,8 +47,14 @@ function least(name: LimitName, value: number, why: string): Least {
   return { name, value, usual, impossible: value > max, when, why };
 }
 
-/** Of the resources of one jail. */
-export function leastRules(plan: ServerPlan): { resource: string; amount: number; why: string }[] {
+export interface LeastRule {
+  readonly resource: "nsem" | "nshm" | "shmsize";
+  readonly amount: number;
+  readonly why: string;
+}
+
+/** Of the resources of one jail. nsemop is not looked at for one operation. [SEM-44] */
+export function leastRules(plan: ServerPlan): LeastRule[] {
   const { sets, nsems, segmentPages } = demandOf(plan);
   return [
     { resource: "nsem", amount: sets * nsems, why: `${sets} sets x ${nsems} semaphores` },
@@ -56,9 +62,8 @@ export function leastRules(plan: ServerPlan): { resource: string; amount: number
     {
       resource: "shmsize",
       amount: segmentPages * PAGE_SIZE,
-      why: `${segmentPages} pages of ${PAGE_SIZE} bytes`,
+      why: `pages of ${PAGE_SIZE} bytes: ${segmentPages}`,
     },
-    { resource: "nsemop", amount: 1, why: "one operation a call" },
   ];
 }
 

@@ -56,6 +56,7 @@ async function order(yard: Yard, { run: sysctls }: Given, rules: string[]): Prom
 
 const configOf = ({ instances: _, ...config }: ServerPlan): InstanceConfig => ({
   ...config,
+  backends: 0,
   startOnly: true,
 });
 
