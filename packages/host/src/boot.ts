@@ -7,11 +7,13 @@ import type { KernelConfig } from "@jailyard/kernel/kernel";
 import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { GateBoot } from "@jailyard/trap/user";
 import type { Inheritance } from "@jailyard/trap/userprocess";
+import type { Epoch } from "./nanos.ts";
 
 /** The commons as they cross threads. */
 export interface CommonsBoot {
   readonly buffer: SharedArrayBuffer;
   readonly shape: CommonsShape;
+  readonly epoch: Epoch;
 }
 
 /** workerData of the kernel's thread. */

@@ -6,9 +6,11 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { Contention } from "@jailyard/abi/contention";
 import { type Errno, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jailyard/abi/jail";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import { contention } from "@jailyard/kernel/contention";
 import { deadlineElsewhere, expireElsewhere, sleepsElsewhere } from "@jailyard/kernel/elsewhere";
 import { facilityBusy } from "@jailyard/kernel/facility";
 import { leftIn } from "@jailyard/kernel/invariants";
@@ -239,6 +241,11 @@ export class Control {
       jails: [...k.prisons].map((prison) => this.#jailStats(prison)),
       pageBytes: k.pages.lentBytes,
     };
+  }
+
+  /** What is known of locks, and who waits for whom. */
+  contention(): Contention {
+    return contention(this.#k, this.#gate.calls);
   }
 
   #jailStats(prison: Prison): JailStats {

@@ -17,6 +17,7 @@ import { Bindings } from "./bindings.ts";
 import type { CommonsBoot, KernelBoot } from "./boot.ts";
 import { Control, type System } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
+import { nanosSince } from "./nanos.ts";
 
 if (parentPort === null) throw new Error("kernel.worker.ts is started by boot() in yard.ts");
 /** A clock that stands still does not stand at 0: times that are set are told from others. */
@@ -32,8 +33,9 @@ const control = new Control(system, gate, makeSystem, () => {
 let panic: unknown;
 
 /** A kernel and what binds it to the gate. */
-function makeSystem(config: KernelConfig, { buffer, shape }: CommonsBoot): System {
-  const k = makeKernel({ ...config, commons: commons(buffer, shape) });
+function makeSystem(config: KernelConfig, { buffer, shape, epoch }: CommonsBoot): System {
+  const nanos = nanosSince(epoch);
+  const k = makeKernel({ ...config, nanos, commons: commons(buffer, shape) });
   if (boot.virtualClock) tick(k, VIRTUAL_START_MS);
   gate.more = () => k.commons.sleepers.hasLook(KERNEL);
   const bindings = new Bindings(k, boot.direct, (event) => parentPort!.postMessage(event));

@@ -263,6 +263,7 @@ function semRemoveLocked(k: Kernel, set: SemSet, euid: number): void {
   k.semtot -= page.nsems;
   count(k, "sem", set.space, -1, page.nsems);
   forgetUndo(k, set.ix, ALL_SEMS);
+  k.book.retire("sem", set, k.sem.idOf(set));
   k.sem.remove(set);
   wakeup(k, page);
 }
