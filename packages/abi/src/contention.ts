@@ -110,6 +110,19 @@ export interface Contention {
   readonly deadlocks: readonly Deadlock[];
 }
 
+/** One line: who waits for what that who holds, around the ring, and who would have to move. */
+export function deadlockText({ ring }: Deadlock, jails: Contention["jails"]): string {
+  const who = ({ pid, jid, comm }: Waiting): string => `${comm} ${pid} (${jails[jid] ?? jid})`;
+  const parts = ring.map((one, i) => {
+    const next = ring[(i + 1) % ring.length];
+    return `${who(one)} waits for ${lockText({ ...one, name: one.lock })}, which ${who(next)} holds`;
+  });
+  return `deadlock: ${parts.join("; ")}. One of them must give its semaphore back, be interrupted or end.`;
+}
+
+/** Characters of a label. */
+export const LABEL_MAX = 64;
+
 /** How a lock is called in a sentence: with its label, if it has one. */
 export const lockText = ({ name, label }: { name: string; label: string | null }): string =>
   label === null ? name : `${name} "${label}"`;

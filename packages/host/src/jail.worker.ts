@@ -29,9 +29,9 @@ resolvePackage();
 export default async function jailThread(task: JailTask): Promise<void> {
   const { buffer, shape } = task.commons;
   const shared = commons(buffer, shape);
-  const gate = new UserGate(task.gate, shared.sleepers);
+  const nanos = nanosSince(task.commons.epoch);
+  const gate = new UserGate(task.gate, shared.sleepers, shape.profile.pids > 0 ? nanos : null);
   if (task.site) {
-    const nanos = nanosSince(task.commons.epoch);
     makeDirect(gate, task.gate, shared, task.site, task.own !== undefined, nanos);
   }
   const tell = (event: JailEvent): void => task.events.postMessage(event);

@@ -4,7 +4,13 @@
  */
 
 import { Worker } from "node:worker_threads";
-import type { Contention, Stats } from "@jailyard/abi/contention";
+import {
+  type Contention,
+  type Deadlock,
+  deadlockText,
+  STATS,
+  type Stats,
+} from "@jailyard/abi/contention";
 import { errnoName, OK, strerror } from "@jailyard/abi/errno";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import { parseJailParams } from "@jailyard/abi/jailparam";
@@ -23,7 +29,7 @@ import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
-import type { CommonsBoot, EndedEvent, KernelBoot } from "./boot.ts";
+import type { CommonsBoot, DeadlockEvent, EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
@@ -36,7 +42,17 @@ import { epochNow } from "./nanos.ts";
 import { PLACEMENTS, type Placement } from "./placement.ts";
 import { YardError } from "./yarderror.ts";
 
-export { LOCKINGS, type Locking, PLACEMENTS, type Placement, WAKES, type Wake, YardError };
+export {
+  LOCKINGS,
+  type Locking,
+  PLACEMENTS,
+  type Placement,
+  STATS,
+  type Stats,
+  WAKES,
+  type Wake,
+  YardError,
+};
 
 export interface YardConfig {
   readonly model?: ModelName;
@@ -116,6 +132,8 @@ export class Yard {
   readonly jails = new Map<string, Jail>();
   readonly pool: Piscina;
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
+  /** Told of each deadlock of semaphores, within a second or two. */
+  readonly deadlockListeners = new Set<(deadlock: Deadlock) => void>();
   /** When its statistics began to count time. */
   readonly epoch = epochNow();
   shape: GateShape;
@@ -174,8 +192,9 @@ export class Yard {
     };
     const heap = heapOf(this.config.kernelMemoryMib);
     const worker = new Worker(file("kernel"), { workerData, name: "kernel", ...heap });
-    worker.on("message", (message: Partial<EndedEvent>) => {
+    worker.on("message", (message: Partial<EndedEvent & DeadlockEvent>) => {
       if (message.xstat !== undefined) this.#processEnded(message as EndedEvent);
+      if (message.deadlock !== undefined) this.#deadlocked(message as DeadlockEvent);
     });
     worker.on("error", (error) => this.#died(error as Error));
     worker.on("exit", (code) => {
@@ -198,6 +217,11 @@ export class Yard {
     this.#answers.cut(error);
     this.#fail(error);
     void this.pool.destroy(); // also threads that sleep in calls, for which there is no answer now
+  }
+
+  #deadlocked({ deadlock, jails }: DeadlockEvent): void {
+    this.log.warn(deadlockText(deadlock, jails));
+    for (const listener of this.deadlockListeners) listener(deadlock);
   }
 
   /** Why the yard died; null unless its kernel's thread did. */

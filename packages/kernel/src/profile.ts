@@ -191,6 +191,11 @@ export class Profile {
     this.tables.jidOf[pid] = jid;
   }
 
+  /** The jail whose thread waits at this home, and owns locks in its name. */
+  setHome(home: number, jid: number): void {
+    this.tables.jidAt[home] = jid + 1;
+  }
+
   /** For whom the kernel's thread works now. */
   get serving(): number {
     return Atomics.load(this.tables.words, W_SERVING) - 1;

@@ -73,6 +73,11 @@ export class DeadlockWatch {
   #seen = new Set<string>();
   readonly #told = new Set<string>();
 
+  /** Is there a ring that the next look may find to be one? */
+  get sees(): boolean {
+    return [...this.#seen].some((key) => !this.#told.has(key));
+  }
+
   /** @returns those that are new */
   look(k: Kernel): Deadlock[] {
     const found = new Map(rings(waiting(k)).map((ring) => [keyOf(ring), ring]));
