@@ -73,9 +73,7 @@ describe.each([
   test("two processes that hold what the other wants are named while they wait", async () => {
     const [a, b] = await twoJails(config);
     const found: string[] = [];
-    yard.deadlockListeners.add((deadlock) =>
-      found.push(deadlockText(deadlock, { [a.jid]: "a", [b.jid]: "b" })),
-    );
+    yard.deadlockListeners.add((deadlock, jails) => found.push(deadlockText(deadlock, jails)));
     await end(await enter(a, "both"));
     const one = await enter(a, "grab", { first: 0, second: 1 });
     await enter(b, "grab", { first: 1, second: 0 });

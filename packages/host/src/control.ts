@@ -21,6 +21,7 @@ import type { Prison } from "@jailyard/kernel/prison";
 import { psignal, setcred } from "@jailyard/kernel/proc";
 import { sysctlRead, sysctlWrite } from "@jailyard/kernel/sysctl";
 import { SLEEPING, ZOMBIE } from "@jailyard/kernel/thread";
+import { waiting } from "@jailyard/kernel/waitfor";
 import { homeOf } from "@jailyard/memory/sleepers";
 import { GatePage, type GateShape } from "@jailyard/trap/gate";
 import type { KernelGate } from "@jailyard/trap/kern";
@@ -246,6 +247,11 @@ export class Control {
   /** What is known of locks, and who waits for whom. */
   contention(): Contention {
     return contention(this.#k, this.#gate.calls);
+  }
+
+  /** Of that, who waits for whom: little, and quickly told. */
+  waiting(): Pick<Contention, "waiting" | "jails"> {
+    return { waiting: waiting(this.#k), jails: Object.fromEntries(this.#k.book.jails) };
   }
 
   #jailStats(prison: Prison): JailStats {

@@ -133,7 +133,7 @@ export class Yard {
   readonly pool: Piscina;
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
   /** Told of each deadlock of semaphores, within a second or two. */
-  readonly deadlockListeners = new Set<(deadlock: Deadlock) => void>();
+  readonly deadlockListeners = new Set<(deadlock: Deadlock, jails: Contention["jails"]) => void>();
   /** When its statistics began to count time. */
   readonly epoch = epochNow();
   shape: GateShape;
@@ -221,7 +221,7 @@ export class Yard {
 
   #deadlocked({ deadlock, jails }: DeadlockEvent): void {
     this.log.warn(deadlockText(deadlock, jails));
-    for (const listener of this.deadlockListeners) listener(deadlock);
+    for (const listener of this.deadlockListeners) listener(deadlock, jails);
   }
 
   /** Why the yard died; null unless its kernel's thread did. */
