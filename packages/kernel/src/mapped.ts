@@ -19,7 +19,7 @@ import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import { waitOver } from "./lockwait.ts";
-import type { Mapped, MappedSite } from "./mappedsite.ts";
+import { type Mapped, type MappedSite, NEVER } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
   type MsgSend,
@@ -123,7 +123,7 @@ export class MappedProcess implements Caller {
   ready(): boolean {
     const { site } = this;
     if (site.behind) site.follow();
-    if (site.isBroken) return false;
+    if (site.behind && site.isBroken) return false;
     const grant = this.#words[this.#grantAt];
     if (grant <= 0) return false;
     if (grant !== this.#grant) this.#introduce(grant);
@@ -145,6 +145,31 @@ export class MappedProcess implements Caller {
     return page.hdr[P_ALIVE] === 1 && this.#words[this.#grantAt] === this.#grant;
   }
 
+  /**
+   * semop(2) of one operation that need not wait and wakes nobody, on the set that was used last:
+   * 50 ns, where semop() takes 80. The grant is looked at once, under the lock.
+   *
+   * @returns false if it is another call: nothing was done
+   */
+  semopOne(semid: unknown, num: number, op: number, undo: boolean): boolean {
+    const { site } = this;
+    const page = site.lastSem(semid);
+    if (page === null || this.#grant === 0) return false;
+    try {
+      site.enter(this.tid);
+      lockPage(site, page);
+      const done = this.#may(page) && semopOne(site, this, page, num, op, undo);
+      unlockPage(page);
+      if (done) site.count();
+      return done;
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
+    }
+  }
+
   /** semop(2). */
   semop(semid: number, sops: readonly Sembuf[]): Errno {
     const { site } = this;
@@ -153,6 +178,7 @@ export class MappedProcess implements Caller {
     } catch (error) {
       site.headWords[site.brokenAt] = 1;
       site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
       throw error;
     }
   }
@@ -228,7 +254,7 @@ export class MappedProcess implements Caller {
 
   /**
    * The stack may overflow between lock and unlock. Then there is no room for a call here either:
-   * two stores say so, and the kernel takes back what was begun, as if the thread had died.
+   * three stores say so, and the kernel takes back what was begun, as if the thread had died.
    */
   #guard<T>(call: () => T): T {
     const { site } = this;
@@ -237,6 +263,7 @@ export class MappedProcess implements Caller {
     } catch (error) {
       site.headWords[site.brokenAt] = 1;
       site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
       throw error;
     }
   }

@@ -163,6 +163,8 @@ export function bucketValue(bucket: number): number {
 export class Profile {
   readonly tables: ProfileTables;
   readonly mode: number;
+  readonly on: boolean;
+  readonly full: boolean;
   /** Monotonic nanoseconds since the yard began. */
   readonly nanos: () => number;
   /** Mode full: since when this thread holds a global mutex, by its row. */
@@ -171,15 +173,9 @@ export class Profile {
   constructor(tables: ProfileTables, mode: number, nanos: () => number) {
     this.tables = tables;
     this.mode = mode;
+    this.on = mode !== OFF;
+    this.full = mode === FULL;
     this.nanos = nanos;
-  }
-
-  get on(): boolean {
-    return this.mode !== OFF;
-  }
-
-  get full(): boolean {
-    return this.mode === FULL;
   }
 
   /** The jail of a process that lives or has lived; the kernel's thread writes it. */
