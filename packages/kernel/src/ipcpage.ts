@@ -42,7 +42,7 @@ export interface IpcPage {
   readonly times: Float64Array;
   /** Threads that have the page mapped and are being ended: above 0 the kernel holds the lock. */
   frozen: number;
-  /** Mode full of the statistics: since when this thread holds the lock; null if it does not. */
+  /** Since when this thread holds the lock; null unless the statistics are in mode full. */
   held: Held | null;
 }
 

@@ -36,21 +36,39 @@ const keyOf = (kind: number, { hdr, times }: IpcPage, num: number): LockKey => (
   id: (hdr[P_SEQ] << IX_BITS) | hdr[P_IX],
 });
 
-/** Of the decrements of a lock at most one in so many is undone by another process. */
+/** Of the increments of a lock at most one in so many is by another process than its holder. */
 const CROSSINGS = 8;
 
 /** The pid of whoever keeps `pid` from its operation on a semaphore; 0: nobody, or nobody knows. */
 export function likelyOwner({ sem }: SemPage, num: number, zero: boolean, pid: number): number {
   const last = sem.sempid[num];
   if (last === pid) return 0;
-  const isLock = zero || sem.crossed[num] * CROSSINGS <= sem.taken[num];
+  const { [num]: crossed } = sem.crossed;
+  const isLock = zero || crossed * CROSSINGS <= crossed + sem.matched[num];
   return isLock ? last : 0;
 }
 
-/** An operation of another process than the last one on the semaphore. */
-export function semOther({ sem }: SemPage, num: number, op: number): void {
-  if (op < 0) sem.changes[num]++;
-  else if (op > 0 && sem.sempid[num] !== 0) sem.crossed[num]++;
+/**
+ * The process of `pid` changes a semaphore by `op`. Increments tell a lock from a signal, though
+ * only those that come here: while somebody waits, or more of them in a call.
+ */
+function noted({ sem }: SemPage, num: number, op: number, pid: number): void {
+  const isOther = sem.sempid[num] !== pid;
+  if (op < 0) {
+    sem.taken[num]++;
+    if (isOther) sem.changes[num]++;
+  } else if (op > 0) {
+    if (!isOther) sem.matched[num]++;
+    else if (sem.sempid[num] !== 0) sem.crossed[num]++;
+  }
+  sem.sempid[num] = pid;
+}
+
+/** The process has changed a semaphore by `op`; semopOne does the like by itself. */
+export function semOperated(k: Site, td: Caller, page: SemPage, num: number, op: number): void {
+  const before = page.sem.sempid[num];
+  noted(page, num, op, td.p_pid);
+  if (k.profile.full) semHeld(k, td, page, num, op, before);
 }
 
 /** A process has begun to sleep for a semaphore, or goes on to. The page is locked. */
@@ -142,7 +160,10 @@ export function semGiven(k: Site, page: SemPage, tid: number, sops: Sembufs): vo
   const { rows } = k.commons;
   const { waits: all } = profile.tables;
   const pid = all.pid[tid];
-  for (let i = 0; i < sops.count; i++) given(page, sops.sem_num[i], sops.sem_op[i], pid);
+  for (let i = 0; i < sops.count; i++) {
+    const { [i]: num } = sops.sem_num;
+    if (page.sem.sempid[num] !== pid) semOwned(page, num, sops.sem_op[i], pid);
+  }
   const now = profile.nanos();
   for (let other = page.hdr[P_SLEEP_HEAD]; other !== 0; other = rows.next[other]) {
     if (rows.facility[other] !== SLEEPS_SEM || all.point[other] === 0) continue;
@@ -155,10 +176,9 @@ export function semGiven(k: Site, page: SemPage, tid: number, sops: Sembufs): vo
   }
 }
 
-/** What the sleeper would note itself, but later than others look. */
-function given(page: SemPage, num: number, op: number, pid: number): void {
-  const { sem } = page;
-  if (sem.sempid[num] !== pid) semOther(page, num, op);
+/** Another process than the last one has changed a semaphore, or will have as soon as it runs. */
+export function semOwned({ sem }: SemPage, num: number, op: number, pid: number): void {
+  if (op < 0) sem.changes[num]++;
   sem.sempid[num] = pid;
 }
 
@@ -168,8 +188,16 @@ function jidAt(profile: Profile, self: number): number {
   return (profile.tables.jidAt[self] ?? 0) - 1;
 }
 
-/** Take a lock that somebody holds, and note how long that took, and because of whom. */
-export function lockSlow(k: Site, mtx: Int32Array, row: number, key: () => LockKey): void {
+/** The lock of a page that somebody holds. */
+export const lockPageSlow = (k: Site, page: IpcPage): void =>
+  lockSlow(k, page.mtx, 0, () => pageKey(page));
+
+/** A global mutex that somebody holds, by its row. */
+export const lockMutexSlow = (k: Site, row: number): void =>
+  lockSlow(k, k.commons.locks, row, () => mutexKey(row));
+
+/** Take a lock, and note how long that took, and because of whom. */
+function lockSlow(k: Site, mtx: Int32Array, row: number, key: () => LockKey): void {
   const { profile } = k;
   if (!profile.on) return mtxLock(mtx, row, k.self, k.stuck);
   const from = profile.nanos();
@@ -196,7 +224,7 @@ export const pageKey = (page: IpcPage): LockKey =>
   keyOf("sem" in page ? K_SEMPAGE : K_MSGPAGE, page, 0);
 
 /** A global mutex, by its row among those of the commons. */
-export const mutexKey = (row: number): LockKey => ({
+const mutexKey = (row: number): LockKey => ({
   kind: K_MUTEX,
   ix: row,
   stamp: 0,
@@ -204,16 +232,17 @@ export const mutexKey = (row: number): LockKey => ({
   id: -1,
 });
 
-/** Mode full: a lock of the page was taken; heldOver tells of its end. */
-export function lockHeld({ profile, self }: Site, page: IpcPage): void {
-  page.held = { profile, self, at: profile.nanos() };
-}
-
-/** What a thread notes in mode full of a lock that it holds. */
+/** Mode full: what a thread notes of a lock that it holds, and since when. */
 export interface Held {
   readonly profile: Profile;
   readonly self: number;
-  readonly at: number;
+  at: number;
+}
+
+/** A page as this thread sees it from now on: in mode full the holds of its lock are timed. */
+export function timed<P extends IpcPage>({ profile, self }: Site, page: P): P {
+  if (profile.full) page.held = { profile, self, at: 0 };
+  return page;
 }
 
 /** The same for a global mutex that this thread has held since `heldSince` says. */
@@ -228,7 +257,7 @@ export function heldOver({ profile, self, at }: Held, key: LockKey): void {
 }
 
 /** Mode full: the process has changed a semaphore by `op`, and `before` was the last to do so. */
-export function semHeld(
+function semHeld(
   k: Site,
   td: Caller,
   page: SemPage,

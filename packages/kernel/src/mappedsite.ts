@@ -9,6 +9,7 @@ import type { Stuck } from "@jailyard/memory/mutex";
 import { KERNEL } from "@jailyard/memory/sleepers";
 import { C_BROKEN, C_DRAIN, C_TIME, type Commons } from "./commons.ts";
 import { type IpcPage, P_ALIVE } from "./ipcpage.ts";
+import { timed } from "./lockwait.ts";
 import { type MsgPage, msgPage } from "./msgpage.ts";
 import { Profile } from "./profile.ts";
 import { mostSops, type SemPage, semPage } from "./sempage.ts";
@@ -193,8 +194,9 @@ export class MappedSite implements Site {
     const { semopm, msgtql, msgmnb } = this.boot;
     this.#forgetLast();
     const more = { showsKey, maps };
-    if (facility === "sem") this.#sem.set(id, { page: semPage(buffer, nsems, semopm), ...more });
-    else this.#msg.set(id, { page: msgPage(buffer, msgtql, msgmnb), ...more });
+    if (facility === "sem")
+      this.#sem.set(id, { page: timed(this, semPage(buffer, nsems, semopm)), ...more });
+    else this.#msg.set(id, { page: timed(this, msgPage(buffer, msgtql, msgmnb)), ...more });
   }
 
   sem(semid: number): Mapped<SemPage> | null {

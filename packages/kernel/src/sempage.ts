@@ -14,7 +14,8 @@ const SEM = {
   // Statistics, modulo 2^32; see lockwait.ts.
   taken: "i32", // decrements
   changes: "i32", // of them those by another process than the last to change it
-  crossed: "i32", // increments by another process than the last to change it
+  matched: "i32", // increments, of those that lockwait sees, by the last process to change it
+  crossed: "i32", // and by another
   since: "f64", // mode full: when it was last decremented
 } as const;
 

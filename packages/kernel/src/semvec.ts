@@ -14,7 +14,7 @@ import { GRANTED, WOKEN } from "@jailyard/memory/sleepers";
 import { C_SEMVMX, SHOWN_SOPS } from "./commons.ts";
 import { P_IX, P_SLEEP_HEAD, T_STAMP } from "./ipcpage.ts";
 import { ipcperm, permits } from "./ipcperm.ts";
-import { semGiven, semHeld, semOther, semWaits } from "./lockwait.ts";
+import { semGiven, semOperated, semOwned, semWaits } from "./lockwait.ts";
 import { P_APPLIED, P_FOR, P_UNDONE, type SemPage, T_OTIME } from "./sempage.ts";
 import { semundoAdjust, semundoNoted, semundoVector, type UndoVector } from "./semundo.ts";
 import { type Caller, deny, lockUndo, type Site, unlockUndo } from "./site.ts";
@@ -116,9 +116,8 @@ export function semopOne(
   if (op > 0 ? semncnt[num] > 0 : value === 0 && semzcnt[num] > 0) return false;
   if (undo && !undoOne(k, td, page, num, op)) return false;
   semval[num] = value; // without undo all that it changes is this store, which needs no journal
-  if (sempid[num] !== td.p_pid) semOther(page, num, op);
-  sempid[num] = td.p_pid;
-  taken[num] += op >>> 31;
+  if (op < 0) taken[num]++;
+  if (sempid[num] !== td.p_pid) semOwned(page, num, op, td.p_pid);
   page.times[T_OTIME] = k.now;
   if (undo) page.hdr[P_APPLIED] = 0;
   td.td_retval = 0;
@@ -165,16 +164,6 @@ function semSleep(
   return ESLEEP;
 }
 
-/** An operation of this process on a semaphore is done. */
-function operated(k: Site, td: Caller, page: SemPage, num: number, op: number): void {
-  const { sempid, taken } = page.sem;
-  const before = sempid[num];
-  if (before !== td.p_pid) semOther(page, num, op);
-  sempid[num] = td.p_pid;
-  taken[num] += op >>> 31;
-  if (k.profile.full) semHeld(k, td, page, num, op, before);
-}
-
 /** The vector where a waker sees it, if it is short. */
 function show({ commons, handoff }: Site, tid: number, sops: Sembufs): void {
   const { rows, shown } = commons;
@@ -213,7 +202,7 @@ function semopDone(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
     takeBack(page, sops, sops.count);
     return error;
   }
-  for (let i = 0; i < sops.count; i++) operated(k, td, page, sops.sem_num[i], sops.sem_op[i]);
+  for (let i = 0; i < sops.count; i++) semOperated(k, td, page, sops.sem_num[i], sops.sem_op[i]);
   page.times[T_OTIME] = k.now;
   page.hdr[P_APPLIED] = 0;
   if (wakes(page, sops)) semWakeup(k, page); // [SEM-76]
@@ -330,7 +319,7 @@ function semGranted(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
   for (let i = 0; i < sops.count; i++) {
     page.journal.num[i] = sops.sem_num[i];
     page.journal.op[i] = (sops.sem_flg[i] & SEM_UNDO) !== 0 ? sops.sem_op[i] : 0;
-    operated(k, td, page, sops.sem_num[i], sops.sem_op[i]);
+    semOperated(k, td, page, sops.sem_num[i], sops.sem_op[i]);
   }
   page.times[T_OTIME] = k.now;
   page.hdr[P_UNDONE] = 0;

@@ -9,15 +9,7 @@ import type { Pid } from "@jailyard/abi/types";
 import { mtxTry, mtxUnlock, type Stuck } from "@jailyard/memory/mutex";
 import { type Commons, MSQ_MTX, SEM_UNDO_MTX } from "./commons.ts";
 import type { IpcPage } from "./ipcpage.ts";
-import {
-  type Held,
-  heldOver,
-  lockHeld,
-  lockSlow,
-  mutexKey,
-  mutexOver,
-  pageKey,
-} from "./lockwait.ts";
+import { heldOver, lockMutexSlow, lockPageSlow, mutexOver, pageKey } from "./lockwait.ts";
 import type { Profile } from "./profile.ts";
 import type { UndoVector } from "./semundo.ts";
 
@@ -84,24 +76,19 @@ export function deny(td: { td_reason: Reason }, error: Errno, reason: Reason): E
 /** Lock a page of semaphores. One that is held for a thread's end is the kernel's already. */
 export function lockPage(k: Site, page: IpcPage): void {
   if (page.frozen > 0) return;
-  if (!mtxTry(page.mtx, 0, k.self)) lockSlow(k, page.mtx, 0, () => pageKey(page));
-  if (k.profile.full) lockHeld(k, page);
+  if (!mtxTry(page.mtx, 0, k.self)) lockPageSlow(k, page);
+  if (page.held !== null) page.held.at = k.profile.nanos();
 }
 
 export function unlockPage(page: IpcPage): void {
   if (page.frozen > 0) return;
-  if (page.held !== null) pageOver(page, page.held);
+  if (page.held !== null) heldOver(page.held, pageKey(page));
   mtxUnlock(page.mtx, 0);
-}
-
-function pageOver(page: IpcPage, held: Held): void {
-  page.held = null;
-  heldOver(held, pageKey(page));
 }
 
 function lockGlobal(k: Site, row: number): void {
   const { locks } = k.commons;
-  if (!mtxTry(locks, row, k.self)) lockSlow(k, locks, row, () => mutexKey(row));
+  if (!mtxTry(locks, row, k.self)) lockMutexSlow(k, row);
   if (k.profile.full) k.profile.heldSince.set(row, k.profile.nanos());
 }
 
