@@ -47,7 +47,8 @@ describe.each([
   { placement: "direct", wake: "handoff", stats: "full" },
   { placement: "central", wake: "herd", stats: "full" },
 ] as const)("$placement, $wake, $stats", (config) => {
-  test("a wait is as long as the hold, and laid to the jail that held", async () => {
+  // A machine with other work may keep a waiter from its processor; a wrong clock is wrong each time.
+  test("a wait is as long as the hold, and laid to the jail that held", { retry: 4 }, async () => {
     const [a, b] = await twoJails(config);
     await end(await enter(a, "setup"));
     const arg = { rounds: ROUNDS, holdMs: HOLD_MS };

@@ -3,10 +3,19 @@ import type { Mechanism } from "@jailyard/abi/contention";
 import type { LockRow, LockUseRow } from "./runfile.ts";
 
 export const SORTS = [
-  ...["max", "wait_max", "total", "wait_total", "count", "avg", "wait_avg"],
-  ...["cnt_hold", "cnt_lock", "queue", "owners"],
-] as const;
-export type SortName = keyof Figures;
+  "max",
+  "wait_max",
+  "total",
+  "wait_total",
+  "count",
+  "avg",
+  "wait_avg",
+  "cnt_hold",
+  "cnt_lock",
+  "queue",
+  "owners",
+] as const satisfies readonly (keyof Figures)[];
+export type SortName = (typeof SORTS)[number];
 
 export const VIEWS = ["lock", "point", "jail", "mechanism"] as const;
 /** A row for each lock, each lock and jail, each mechanism and jail, each mechanism. */
@@ -32,6 +41,9 @@ export interface LockstatRow extends Figures {
   readonly mechanism: Mechanism;
   readonly jail: string | null;
 }
+
+/** Who waits in no jail's name. */
+const KERNEL = "kernel";
 
 type Part = Pick<
   LockUseRow,
@@ -109,10 +121,9 @@ function pieces(lock: LockRow, view: View): Piece[] {
   if (view === "mechanism") return [{ key: mechanism, of: { ...none, jail: null }, part: whole }];
   return lock.uses.map((use) => {
     const part = { ...use, taken: Math.max(use.contended, use.holds), queue, owners: 0 };
-    if (view === "jail") {
-      return { key: `${mechanism} ${use.jail}`, of: { ...none, jail: use.jail }, part };
-    }
-    return { key: `${name} ${use.jail}`, of: { name, label, mechanism, jail: use.jail }, part };
+    const who = use.jail ?? KERNEL;
+    if (view === "jail") return { key: `${mechanism} ${who}`, of: { ...none, jail: who }, part };
+    return { key: `${name} ${who}`, of: { name, label, mechanism, jail: who }, part };
   });
 }
 
