@@ -59,6 +59,8 @@ export interface Identity {
   readonly undo: UndoVector;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 const NOBODY: Subject = {
   cr_uid: -1,
   cr_gid: -1,
@@ -285,31 +287,59 @@ export class MappedProcess implements Caller {
 
   /** msgsnd(2) of the first `msgsz` bytes of `mtext`. */
   msgsnd(msqid: number, mtype: number, mtext: Uint8Array, msgsz: number, msgflg: number): Errno {
-    const send: MsgSend = { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false };
-    const error = this.#onQueue(msqid, (page) => {
-      const denied = ipcperm(this, page, IPC_W);
-      return denied === OK ? msgsndLocked(this.site, this, page, send) : denied;
-    });
+    const { site } = this;
+    try {
+      return this.#msgsnd(msqid, { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false });
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
+    }
+  }
+
+  #msgsnd(msqid: number, send: MsgSend): Errno {
+    const { site } = this;
+    const mapped = this.ready() ? site.msg(msqid) : null;
+    if (mapped === null) return EGATE;
+    const { page } = mapped;
+    lockQueue(site, page);
+    let error: Errno = EGATE;
+    if (this.#may(page)) error = ipcperm(this, page, IPC_W);
+    if (error === OK) error = msgsndLocked(site, this, page, send);
+    unlockQueue(site, page);
+    site.count();
     if (error !== ESLEEP) return error;
-    const { page } = this.site.msg(msqid)!;
     return this.#sleep({ call: "msgsnd", page, ix: ipcidToIx(msqid), send });
   }
 
   /** msgrcv(2), into `message`. */
   msgrcv(msqid: number, msgsz: number, msgtyp: number, msgflg: number): Errno {
-    const msg = { mtype: 0, mtext: this.site.text };
-    const want: MsgWant = { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg };
-    const error = this.#onQueue(msqid, (page) => {
-      const denied = ipcperm(this, page, IPC_R);
-      return denied === OK ? msgrcvLocked(this.site, this, page, want, WOKEN) : denied;
-    });
-    if (error === OK) this.#receive(want);
-    if (error !== ESLEEP) return error;
-    return this.#sleep({ call: "msgrcv", page: this.site.msg(msqid)!.page, want });
+    const { site } = this;
+    try {
+      const msg = { mtype: 0, mtext: NO_BYTES };
+      return this.#msgrcv(msqid, { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg, fresh: true });
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
+    }
   }
 
-  #receive({ msg }: MsgWant): void {
-    this.message = { mtype: msg!.mtype, mtext: this.site.text.slice(0, this.td_retval) };
+  #msgrcv(msqid: number, want: MsgWant): Errno {
+    const { site } = this;
+    const mapped = this.ready() ? site.msg(msqid) : null;
+    if (mapped === null) return EGATE;
+    const { page } = mapped;
+    lockQueue(site, page);
+    let error: Errno = EGATE;
+    if (this.#may(page)) error = ipcperm(this, page, IPC_R);
+    if (error === OK) error = msgrcvLocked(site, this, page, want, WOKEN);
+    unlockQueue(site, page);
+    site.count();
+    if (error === OK) this.message = want.msg as Msgbuf;
+    return error === ESLEEP ? this.#sleep({ call: "msgrcv", page, want }) : error;
   }
 
   /** Go on after a sleep; ESLEEP if it is not over. EGATE: in the kernel, see `asleep`. */
@@ -338,7 +368,7 @@ export class MappedProcess implements Caller {
     this.asleep = null;
     site.sleptOn.delete(this);
     if (asleep.call !== "semop") site.drained();
-    if (asleep.call === "msgrcv" && error === OK) this.#receive(asleep.want);
+    if (asleep.call === "msgrcv" && error === OK) this.message = asleep.want.msg as Msgbuf;
     return error;
   }
 

@@ -90,7 +90,6 @@ export class MappedSite implements Site {
   readonly #callerAt: number;
   readonly #callsAt: number;
   readonly sops: Sembufs;
-  readonly text: Uint8Array;
   readonly #ringKernel: () => void;
   readonly #receive: () => void;
   readonly #sem = new Map<number, Mapped<SemPage>>();
@@ -136,7 +135,6 @@ export class MappedSite implements Site {
     this.#ringKernel = ringKernel;
     this.msginfo = { msgssz: boot.msgssz };
     this.sops = sembufs(mostSops(boot.semopm));
-    this.text = new Uint8Array(boot.msgmnb);
   }
 
   get now(): number {
