@@ -118,6 +118,20 @@ describe("a semaphore used as a lock", () => {
     expect(blames(semOf(set), b1)).toEqual({ a: 5, "-": 2 });
   });
 
+  test("a vector that gets past one semaphore and stops at another waits twice", () => {
+    const set = semset(b, [1, 1], c1);
+    ok(b, a1, set.semopBy(a1, [0, -1]));
+    sleeps(b, set.semopBy(b1, [0, -1], [1, -1]));
+    pass(4);
+    ok(b, c1, set.semopBy(c1, [1, -1]));
+    ok(b, a1, set.semopBy(a1, [0, +1]));
+    expect(snapshot().waiting).toMatchObject([{ num: 1, holder: { pid: c1.p_pid } }]);
+    pass(6);
+    ok(b, c1, set.semopBy(c1, [1, +1]));
+    expect(blames(semOf(set, 0), b1)).toEqual({ a: 4 });
+    expect(blames(semOf(set, 1), b1)).toEqual({ c: 6 });
+  });
+
   test("a holder that ends with SEM_UNDO is to blame until then", () => {
     const set = semset(b, [1], c1);
     ok(b, a1, set.semopBy(a1, [0, -1, 0o10000]));

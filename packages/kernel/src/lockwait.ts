@@ -76,7 +76,7 @@ export function semWaits(k: Site, td: Caller, page: SemPage, num: number, zero: 
   if (!k.profile.on) return;
   const owner = likelyOwner(page, num, zero, td.p_pid);
   const { semncnt, semzcnt } = page.sem;
-  waits(k, td, page, K_SEM, num, owner, semncnt[num] + semzcnt[num]);
+  waits(k, td, keyOf(K_SEM, page, num), owner, semncnt[num] + semzcnt[num]);
 }
 
 /** The same for a queue; `owner` is the process that keeps it full, 0 if it is empty. */
@@ -88,31 +88,26 @@ export function queueWaits(
   owner: number,
 ): void {
   if (!k.profile.on) return;
-  waits(k, td, page, sends ? K_SEND : K_RECEIVE, 0, owner, page.hdr[P_SLEEPERS]);
+  waits(k, td, keyOf(sends ? K_SEND : K_RECEIVE, page, 0), owner, page.hdr[P_SLEEPERS]);
 }
 
-function waits(
-  { profile }: Site,
-  td: Caller,
-  page: IpcPage,
-  kind: number,
-  num: number,
-  owner: number,
-  queue: number,
-): void {
-  const { waits: rows } = profile.tables;
+/** `queue` sleep for it with this one, which `owner` keeps from it, 0: nobody who is known. */
+function waits(k: Site, td: Caller, key: LockKey, owner: number, queue: number): void {
+  const { profile } = k;
+  const { waits: rows, points } = profile.tables;
   const { tid, p_pid: pid } = td;
-  const now = profile.nanos();
   const jid = owner === 0 ? NOBODY : profile.jidOf(owner);
-  if (rows.point[tid] === 0) {
-    const point = profile.point(keyOf(kind, page, num), profile.jidOf(pid));
+  // Another semaphore of its vector is in the way than before: that is another wait.
+  if (rows.point[tid] !== 0 && points.num[rows.point[tid] - 1] !== key.num) waitOver(k, tid);
+  const now = profile.nanos();
+  if (rows.point[tid] !== 0) settle(profile, tid, now, jid);
+  else {
+    const point = profile.point(key, profile.jidOf(pid));
     profile.begins(point, jid, queue);
     rows.began[tid] = now;
     rows.pid[tid] = pid;
     rows.since[tid] = now;
     Atomics.store(rows.point, tid, point + 1);
-  } else {
-    settle(profile, tid, now, jid);
   }
   rows.blamed[tid] = jid;
   rows.owner[tid] = owner;

@@ -258,13 +258,14 @@ export class Profile {
     const first = hash(point, jid, 0, 0, 0) & (shape.edges - 1);
     for (let i = 0; i < shape.edges; i++) {
       const row = (first + i) & (shape.edges - 1);
-      const state = claim(edges.state, row, words, W_EDGES, shape.edges);
+      const state = claim(edges.state, row, words, W_EDGES, (shape.edges * 3) >> 2);
       if (state === CLAIMED) {
         edges.point[row] = point;
         edges.jid[row] = jid;
         Atomics.store(edges.state, row, READY);
         return row;
       }
+      if (state === EMPTY) break; // so full that looking would take long
       if (state === READY && edges.point[row] === point && edges.jid[row] === jid) return row;
     }
     return -1; // what a snapshot does not find among the edges it lays to nobody
