@@ -51,6 +51,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async lockstat(program, run) {
     (await import("./lockstat.ts")).addLockstat(program, run);
   },
+  async "compare-models"(program, run) {
+    (await import("./comparemodels.ts")).addCompareModels(program, run);
+  },
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);
   },
@@ -111,6 +114,7 @@ const STATUS: Readonly<Record<string, number>> = {
   CorpusError: 2,
   AbsentError: 3,
   SettingsError: 2,
+  ScenarioError: 1,
   StressError: 1,
   WriteError: 1,
   YardError: 1,

@@ -34,6 +34,7 @@ import { KERNEL_OWNER, waitOver } from "./lockwait.ts";
 import { MODELS, type Model, type ModelName } from "./model.ts";
 import { modelNamed, policyProblem } from "./models.ts";
 import { type MsgState, msgRefunded } from "./msgq.ts";
+import { type Files, makeFiles } from "./namei.ts";
 import { newPrison, type Prison, prisonFree, prisonHold } from "./prison.ts";
 import { exit1 } from "./proc.ts";
 import { Profile, profileShape } from "./profile.ts";
@@ -126,6 +127,8 @@ export interface Kernel extends Site {
   /** Name spaces of models where they are things of their own, by id, oldest first. */
   readonly ipcns: Map<number, IpcNamespace>;
   ipcnsSerial: number;
+  /** The tree of files, which holds names of sockets, and the sockets. */
+  readonly files: Files;
 
   /** By tid and by pid. */
   readonly threads: (Thread | null)[];
@@ -271,6 +274,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     lastJid: 0,
     ipcns: new Map(),
     ipcnsSerial: 0,
+    files: makeFiles(),
     threads: new Array(maxproc + 1).fill(null),
     freeTids: Array.from({ length: maxproc }, (_, i) => maxproc - i),
     limbo: [],
