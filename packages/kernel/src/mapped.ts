@@ -18,6 +18,7 @@ import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers"
 import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
+import { waitOver } from "./lockwait.ts";
 import { type Mapped, type MappedSite, NEVER } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
@@ -206,7 +207,8 @@ export class MappedProcess implements Caller {
     if (sops.length === 1) {
       const sop = sops[0];
       const undo = sop[2] !== undefined && (sop[2] & SEM_UNDO) !== 0;
-      if (isShort(sop) && semopOne(site, this, page, sop[0], sop[1], undo)) return OK;
+      if (isShort(sop) && !site.isFull && semopOne(site, this, page, sop[0], sop[1], undo))
+        return OK;
     }
     copyIn(sops, site.sops);
     const error = semcheck(this, page, site.sops);
@@ -361,6 +363,7 @@ export class MappedProcess implements Caller {
     this.td_timedout = how === TIMEDOUT;
     const error = how === KILLED ? EDEAD : this.#goOn(asleep, how);
     unlock(site, asleep);
+    if (error !== ESLEEP) waitOver(site, this.tid);
     if (error === ESLEEP || error === EGATE) return error;
     this.asleep = null;
     site.sleptOn.delete(this);
