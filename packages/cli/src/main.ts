@@ -48,11 +48,11 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async compare(program, run) {
     (await import("./compare.ts")).addCompare(program, run);
   },
-  async lockstat(program, run) {
-    (await import("./lockstat.ts")).addLockstat(program, run);
-  },
   async "compare-models"(program, run) {
     (await import("./comparemodels.ts")).addCompareModels(program, run);
+  },
+  async lockstat(program, run) {
+    (await import("./lockstat.ts")).addLockstat(program, run);
   },
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);
