@@ -47,6 +47,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async compare(program, run) {
     (await import("./compare.ts")).addCompare(program, run);
   },
+  async "compare-models"(program, run) {
+    (await import("./comparemodels.ts")).addCompareModels(program, run);
+  },
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);
   },
@@ -107,6 +110,7 @@ const STATUS: Readonly<Record<string, number>> = {
   CorpusError: 2,
   AbsentError: 3,
   SettingsError: 2,
+  ScenarioError: 1,
   StressError: 1,
   WriteError: 1,
   YardError: 1,

@@ -21,6 +21,7 @@ import { structuresInUse } from "./semundo.ts";
 import { NOT_COUNTED } from "./semvec.ts";
 import { P_NATTCH } from "./shmpage.ts";
 import { isRemoved, segBytes } from "./shmseg.ts";
+import { brokenSockets } from "./socket.ts";
 import { RUNNING, SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
 
 type AnyObject = IpcObject<IpcPage>;
@@ -45,6 +46,7 @@ export function brokenInvariants(k: Kernel): string[] {
   checkThreads(c);
   for (const f of present(k)) checkTable(c, f);
   checkUndo(c);
+  c.broken.push(...brokenSockets(k));
   const objects = tables(k).flatMap(liveIn);
   checkPrisons(
     c,
@@ -66,6 +68,7 @@ export function leftIn(k: Kernel): Record<string, number> {
     msg: k.modules.msg.loaded ? k.msg.table.live : 0,
     undo: structuresInUse(k.commons),
     timeouts: k.timeouts.size,
+    sockets: k.files.sockets.size,
     pages: k.pages.lentBytes,
     ipcns: k.model.spaces === null ? 0 : k.ipcns.size - present(k).length, // one of each is the host's
     usage: k.usage === null ? 0 : present(k).reduce((all, f) => all + k.usage![f].size, 0),

@@ -31,6 +31,7 @@ import { LATE_LOADS, type LateLoad } from "./lateload.ts";
 import { MODELS, type Model, type ModelName } from "./model.ts";
 import { modelNamed, policyProblem } from "./models.ts";
 import { type MsgState, msgRefunded } from "./msgq.ts";
+import { type Files, makeFiles } from "./namei.ts";
 import { newPrison, type Prison, prisonFree, prisonHold } from "./prison.ts";
 import { exit1 } from "./proc.ts";
 import { Racct } from "./rctl.ts";
@@ -118,6 +119,8 @@ export interface Kernel extends Site {
   /** Name spaces of models where they are things of their own, by id, oldest first. */
   readonly ipcns: Map<number, IpcNamespace>;
   ipcnsSerial: number;
+  /** The tree of files, which holds names of sockets, and the sockets. */
+  readonly files: Files;
 
   /** By tid and by pid. */
   readonly threads: (Thread | null)[];
@@ -258,6 +261,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     lastJid: 0,
     ipcns: new Map(),
     ipcnsSerial: 0,
+    files: makeFiles(),
     threads: new Array(maxproc + 1).fill(null),
     freeTids: Array.from({ length: maxproc }, (_, i) => maxproc - i),
     limbo: [],

@@ -18,7 +18,7 @@ import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers"
 import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
-import type { Mapped, MappedSite } from "./mappedsite.ts";
+import { type Mapped, type MappedSite, NEVER } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
   type MsgSend,
@@ -57,6 +57,8 @@ export interface Identity {
   readonly cred: Subject;
   readonly undo: UndoVector;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 const NOBODY: Subject = {
   cr_uid: -1,
@@ -122,7 +124,7 @@ export class MappedProcess implements Caller {
   ready(): boolean {
     const { site } = this;
     if (site.behind) site.follow();
-    if (site.isBroken) return false;
+    if (site.behind && site.isBroken) return false;
     const grant = this.#words[this.#grantAt];
     if (grant <= 0) return false;
     if (grant !== this.#grant) this.#introduce(grant);
@@ -144,6 +146,31 @@ export class MappedProcess implements Caller {
     return page.hdr[P_ALIVE] === 1 && this.#words[this.#grantAt] === this.#grant;
   }
 
+  /**
+   * semop(2) of one operation that need not wait and wakes nobody, on the set that was used last:
+   * 50 ns, where semop() takes 80. The grant is looked at once, under the lock.
+   *
+   * @returns false if it is another call: nothing was done
+   */
+  semopOne(semid: unknown, num: number, op: number, undo: boolean): boolean {
+    const { site } = this;
+    const page = site.lastSem(semid);
+    if (page === null || this.#grant === 0) return false;
+    try {
+      site.enter(this.tid);
+      lockPage(site, page);
+      const done = this.#may(page) && semopOne(site, this, page, num, op, undo);
+      unlockPage(page);
+      if (done) site.count();
+      return done;
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
+    }
+  }
+
   /** semop(2). */
   semop(semid: number, sops: readonly Sembuf[]): Errno {
     const { site } = this;
@@ -152,6 +179,7 @@ export class MappedProcess implements Caller {
     } catch (error) {
       site.headWords[site.brokenAt] = 1;
       site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
       throw error;
     }
   }
@@ -226,7 +254,7 @@ export class MappedProcess implements Caller {
 
   /**
    * The stack may overflow between lock and unlock. Then there is no room for a call here either:
-   * two stores say so, and the kernel takes back what was begun, as if the thread had died.
+   * three stores say so, and the kernel takes back what was begun, as if the thread had died.
    */
   #guard<T>(call: () => T): T {
     const { site } = this;
@@ -235,6 +263,7 @@ export class MappedProcess implements Caller {
     } catch (error) {
       site.headWords[site.brokenAt] = 1;
       site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
       throw error;
     }
   }
@@ -256,31 +285,59 @@ export class MappedProcess implements Caller {
 
   /** msgsnd(2) of the first `msgsz` bytes of `mtext`. */
   msgsnd(msqid: number, mtype: number, mtext: Uint8Array, msgsz: number, msgflg: number): Errno {
-    const send: MsgSend = { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false };
-    const error = this.#onQueue(msqid, (page) => {
-      const denied = ipcperm(this, page, IPC_W);
-      return denied === OK ? msgsndLocked(this.site, this, page, send) : denied;
-    });
+    const { site } = this;
+    try {
+      return this.#msgsnd(msqid, { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false });
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
+    }
+  }
+
+  #msgsnd(msqid: number, send: MsgSend): Errno {
+    const { site } = this;
+    const mapped = this.ready() ? site.msg(msqid) : null;
+    if (mapped === null) return EGATE;
+    const { page } = mapped;
+    lockQueue(site, page);
+    let error: Errno = EGATE;
+    if (this.#may(page)) error = ipcperm(this, page, IPC_W);
+    if (error === OK) error = msgsndLocked(site, this, page, send);
+    unlockQueue(site, page);
+    site.count();
     if (error !== ESLEEP) return error;
-    const { page } = this.site.msg(msqid)!;
     return this.#sleep({ call: "msgsnd", page, ix: ipcidToIx(msqid), send });
   }
 
   /** msgrcv(2), into `message`. */
   msgrcv(msqid: number, msgsz: number, msgtyp: number, msgflg: number): Errno {
-    const msg = { mtype: 0, mtext: this.site.text };
-    const want: MsgWant = { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg };
-    const error = this.#onQueue(msqid, (page) => {
-      const denied = ipcperm(this, page, IPC_R);
-      return denied === OK ? msgrcvLocked(this.site, this, page, want, WOKEN) : denied;
-    });
-    if (error === OK) this.#receive(want);
-    if (error !== ESLEEP) return error;
-    return this.#sleep({ call: "msgrcv", page: this.site.msg(msqid)!.page, want });
+    const { site } = this;
+    try {
+      const msg = { mtype: 0, mtext: NO_BYTES };
+      return this.#msgrcv(msqid, { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg, fresh: true });
+    } catch (error) {
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
+    }
   }
 
-  #receive({ msg }: MsgWant): void {
-    this.message = { mtype: msg!.mtype, mtext: this.site.text.slice(0, this.td_retval) };
+  #msgrcv(msqid: number, want: MsgWant): Errno {
+    const { site } = this;
+    const mapped = this.ready() ? site.msg(msqid) : null;
+    if (mapped === null) return EGATE;
+    const { page } = mapped;
+    lockQueue(site, page);
+    let error: Errno = EGATE;
+    if (this.#may(page)) error = ipcperm(this, page, IPC_R);
+    if (error === OK) error = msgrcvLocked(site, this, page, want, WOKEN);
+    unlockQueue(site, page);
+    site.count();
+    if (error === OK) this.message = want.msg as Msgbuf;
+    return error === ESLEEP ? this.#sleep({ call: "msgrcv", page, want }) : error;
   }
 
   /** Go on after a sleep; ESLEEP if it is not over. EGATE: in the kernel, see `asleep`. */
@@ -308,7 +365,7 @@ export class MappedProcess implements Caller {
     this.asleep = null;
     site.sleptOn.delete(this);
     if (asleep.call !== "semop") site.drained();
-    if (asleep.call === "msgrcv" && error === OK) this.#receive(asleep.want);
+    if (asleep.call === "msgrcv" && error === OK) this.message = asleep.want.msg as Msgbuf;
     return error;
   }
 

@@ -39,6 +39,7 @@ import {
   selects,
   T_RTIME,
   T_STIME,
+  textOf,
   unlinkAfter,
 } from "./msgpage.ts";
 import { freeSegs, poolGive, poolTake } from "./msgpool.ts";
@@ -197,6 +198,8 @@ export interface MsgWant {
   readonly msgsz: number;
   readonly msgtyp: number;
   readonly msgflg: number;
+  /** The text comes in memory of its own, of its length; what `msg` has is not written to. */
+  readonly fresh?: boolean;
 }
 
 /**
@@ -233,13 +236,8 @@ function msgrcvSleep(k: Site, td: Caller, page: MsgPage, want: MsgWant): Errno {
 }
 
 /** Take the message after row `before`, copy it out, type last, and wake all. [MSG-59] [MSG-62] */
-function msgDeliver(
-  k: Site,
-  td: Caller,
-  page: MsgPage,
-  { msg, msgsz }: MsgWant,
-  before: number,
-): Errno {
+function msgDeliver(k: Site, td: Caller, page: MsgPage, want: MsgWant, before: number): Errno {
+  const { msg, msgsz } = want;
   const row = rowAfter(page, before);
   const bytes = Math.min(msgsz, page.msg.length[row]);
   msgTake(k, page, before);
@@ -247,6 +245,12 @@ function msgDeliver(
   page.times[T_RTIME] = k.now;
   if (k.handoff) serveSender(k, page);
   else wakeup(k, page);
+  if (want.fresh === true) {
+    td.td_retval = bytes;
+    msg!.mtext = textOf(page, row, bytes);
+    msg!.mtype = page.msg.type[row];
+    return OK;
+  }
   const mtext = msg === null ? null : msg.mtext;
   if (bytes > (mtext?.length ?? 0)) return deny(td, EFAULT, MSG_61); // memory ends before the text
   if (msg === null) return deny(td, EFAULT, MSG_62);

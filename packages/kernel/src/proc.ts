@@ -10,6 +10,7 @@ import { ignoredByDefault, NSIG, SIGCHLD, SIGKILL, sigmask } from "@jailyard/abi
 import type { Pid } from "@jailyard/abi/types";
 import { KILLED } from "@jailyard/memory/sleepers";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
+import { fdcopy, fdescfree } from "./filedesc.ts";
 import { credDrop, credHold, OWN_IPCNS } from "./ipcns.ts";
 import type { Kernel } from "./kernel.ts";
 import {
@@ -115,6 +116,7 @@ function blankThread(
     p_xstat: 0,
     p_comm: comm,
     p_vmspace: null,
+    p_fd: [],
     td_undo: null,
     get p_semundo() {
       return this.td_undo?.inUse === true ? this.td_undo : null;
@@ -139,6 +141,7 @@ export function fork(k: Kernel, td: Thread): Errno {
   if (child === null) return deny(td, EAGAIN, PROC_FORK);
   child.p_sigcatch = td.p_sigcatch;
   vmspaceFork(k, td, child);
+  fdcopy(td, child);
   td.td_retval = child.p_pid;
   return OK;
 }
@@ -162,6 +165,7 @@ export function exit1(k: Kernel, td: Thread, xstat: number): void {
   k.hooks.dying(td);
   semexit(k, td);
   vmspaceExit(k, td);
+  fdescfree(k, td);
   td.p_state = ZOMBIE;
   td.p_xstat = xstat;
   for (const child of td.p_children) abandon(k, child);
