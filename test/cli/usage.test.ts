@@ -42,6 +42,7 @@ describe("--help has examples and leaves with status 0", () => {
     [["ipcrm", "-W", "--help"], "$ jailyard ipcrm -j web -M 5432001"],
     [["jexec", "--help"], "jailyard jexec [-l] [-u username | -U username] jail command ..."],
     [["help", "jail"], "$ jailyard jail -i -c name=app"],
+    [["lockstat", "--help"], "$ jailyard lockstat --live"],
     [["completion", "--help"], "source <(jailyard completion bash)"],
   ])("%j", async (args, text) => {
     const { status, out, err } = await runHere(place, args);
@@ -77,6 +78,14 @@ describe("bad input", () => {
     [2, ["run", "postgres", "--seconds", "0"], /seconds above 0/],
     [2, ["run", "postgres", "--postgres", "7.4"], /Allowed choices are 8\.1/],
     [2, ["run", "postgres", "-o", "kern.maxproc=9"], /takes limits with -o/],
+    [2, ["lockstat"], /lockstat of what\?/],
+    [2, ["lockstat", "missing.json"], /missing\.json: no such file/],
+    [2, ["lockstat", "text.txt"], /text\.txt: not JSON/],
+    [2, ["lockstat", "--live", "x.json"], /--live or x\.json: choose one/],
+    [2, ["lockstat", "x.json", "--yard", "y"], /--yard goes with --live/],
+    [2, ["lockstat", "x.json", "--sort", "size"], /Allowed choices are max, wait_max/],
+    [3, ["lockstat", "--live", "--yard", "none"], /no yard called none is running/],
+    [2, ["run", "ok.ts", "--stats", "some"], /Allowed choices are off, contended, full/],
     [2, ["replay", "missing.gz"], /missing\.gz: no such file/],
     [2, ["replay", "not-json.jsonl"], /not-json\.jsonl:1: not JSON/],
     [

@@ -57,5 +57,7 @@ export const SYS_msgsnd_resume = 1005;
 /** Ours: sysctl kern.proc, and what sysctl(8) asks of a name beside its value. */
 export const SYS_kinfo_procs = 1006;
 export const SYS_sysctlabout = 1007;
+/** Ours: what a program calls a semaphore or a queue, for statistics of locks. */
+export const SYS_label = 1008;
 /** Set in a number: do not map the page, make the call. */
 export const SYS_UNMAPPED = 1 << 16;

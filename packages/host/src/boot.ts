@@ -1,17 +1,20 @@
 /** What crosses threads when they start, and the events that they send to the yard. */
 
 import type { MessagePort } from "node:worker_threads";
+import type { Contention, Deadlock } from "@jailyard/abi/contention";
 import type { Pid } from "@jailyard/abi/types";
 import type { CommonsShape } from "@jailyard/kernel/commons";
 import type { KernelConfig } from "@jailyard/kernel/kernel";
 import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { GateBoot } from "@jailyard/trap/user";
 import type { Inheritance } from "@jailyard/trap/userprocess";
+import type { Epoch } from "./nanos.ts";
 
 /** The commons as they cross threads. */
 export interface CommonsBoot {
   readonly buffer: SharedArrayBuffer;
   readonly shape: CommonsShape;
+  readonly epoch: Epoch;
 }
 
 /** workerData of the kernel's thread. */
@@ -37,6 +40,12 @@ export interface EndedEvent {
   readonly thread: number;
   /** Started from outside: somebody asks for its end. */
   readonly outside: boolean;
+}
+
+/** From the kernel: processes wait for one another. Names of jails by jid. */
+export interface DeadlockEvent {
+  readonly deadlock: Deadlock;
+  readonly jails: Contention["jails"];
 }
 
 /** The task of a jail's thread. Absolute URLs, so that any file can be named. */

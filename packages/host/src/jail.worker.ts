@@ -20,6 +20,7 @@ import type { JailControl, JailEvent, JailTask, OwnStart, Start } from "./boot.t
 import { makeDirect } from "./direct.ts";
 import { endpoint } from "./endpoint.ts";
 import { inodeOf } from "./inode.ts";
+import { nanosSince } from "./nanos.ts";
 import { resolvePackage } from "./resolve.ts";
 
 resolvePackage();
@@ -28,8 +29,11 @@ resolvePackage();
 export default async function jailThread(task: JailTask): Promise<void> {
   const { buffer, shape } = task.commons;
   const shared = commons(buffer, shape);
-  const gate = new UserGate(task.gate, shared.sleepers);
-  if (task.site) makeDirect(gate, task.gate, shared, task.site, task.own !== undefined);
+  const nanos = nanosSince(task.commons.epoch);
+  const gate = new UserGate(task.gate, shared.sleepers, shape.profile.pids > 0 ? nanos : null);
+  if (task.site) {
+    makeDirect(gate, task.gate, shared, task.site, task.own !== undefined, nanos);
+  }
   const tell = (event: JailEvent): void => task.events.postMessage(event);
   try {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);

@@ -50,6 +50,7 @@ import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
 import { kinfoProcs } from "./kinfo.ts";
 import { kldload, kldstat, kldunload } from "./kld.ts";
+import { label } from "./label.ts";
 import { listing } from "./listing.ts";
 import { msgrcv, msgsnd, msgsndWoken } from "./msg.ts";
 import { msgctl, msgget } from "./msgctl.ts";
@@ -439,6 +440,14 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
     { call: withArgument<string>((k, _tf, td, file) => kldunload(k, td, String(file))) },
   ],
   [sys.SYS_kldstat, { call: result((k) => kldstat(k)) }],
+  [
+    sys.SYS_label,
+    {
+      call: withArgument<string>((k, _tf, td, text, a) =>
+        label(k, td, FACILITIES[a[1]], a[2] | 0, a[3] | 0, String(text)),
+      ),
+    },
+  ],
   [sys.SYS_ipcns_create, { call: ipcnsCall(ipcnsCreate) }],
   [sys.SYS_ipcns_enter, { call: ipcnsCall(ipcnsEnter) }],
   [sys.SYS_ipcns_rmid, { call: ipcnsCall(ipcnsRmid) }],

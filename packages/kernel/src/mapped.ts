@@ -11,23 +11,22 @@
 import { EDEAD, EGATE, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { IPC_R, IPC_W, ipcidToIx } from "@jailyard/abi/ipc";
 import { type Msgbuf, msqidDs } from "@jailyard/abi/msg";
-import { MSG, NO_REASON, type Reason } from "@jailyard/abi/reason";
+import { NO_REASON, type Reason } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembuf, type Sembufs, semidDs } from "@jailyard/abi/sem";
 import type { Pid } from "@jailyard/abi/types";
 import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
+import { type Asleep, goOn, lockAsleep, unlockAsleep } from "./asleep.ts";
 import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
+import { waitOver } from "./lockwait.ts";
 import { type Mapped, type MappedSite, NEVER } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
   type MsgSend,
   type MsgWant,
   msgrcvLocked,
-  msgrcvOver,
   msgsndLocked,
-  msgUnhold,
-  msgUnkeep,
   RETRY_MS,
   sizeOf,
 } from "./msgpass.ts";
@@ -35,20 +34,9 @@ import { msgStat } from "./msgread.ts";
 import { type SemPage, SMALL_SOPS } from "./sempage.ts";
 import { semGet, semStat } from "./semread.ts";
 import type { UndoVector } from "./semundo.ts";
-import { keepSops, semcheck, semGone, semopLocked, semopOne, semopWoken } from "./semvec.ts";
-import {
-  type Caller,
-  lockPage,
-  lockQueue,
-  type Site,
-  type Subject,
-  unlockPage,
-  unlockQueue,
-} from "./site.ts";
-import { awaken, unlink, wasGranted } from "./sleepq.ts";
-import { interrupted } from "./thread.ts";
-
-const MSG_43 = MSG(43);
+import { keepSops, semcheck, semopLocked, semopOne } from "./semvec.ts";
+import { type Caller, lockPage, lockQueue, type Subject, unlockPage, unlockQueue } from "./site.ts";
+import { awaken, unlink } from "./sleepq.ts";
 
 /** What a process at the gate knows of itself, and the word that says whether it holds still. */
 export interface Identity {
@@ -67,19 +55,8 @@ const NOBODY: Subject = {
   cr_prison: { pr_allow_suser: false },
 };
 
-type Asleep =
-  | { readonly call: "semop"; readonly page: SemPage; readonly sops: Sembufs }
-  | { readonly call: "msgsnd"; readonly page: MsgPage; readonly ix: number; readonly send: MsgSend }
-  | { readonly call: "msgrcv"; readonly page: MsgPage; readonly want: MsgWant };
-
 /** What is done on a page that is locked; `key` is what this viewer is shown. */
 type OnPage<P extends IpcPage> = (page: P, key: number) => Errno;
-
-const lock = (site: Site, { call, page }: Asleep): void =>
-  call === "semop" ? lockPage(site, page) : lockQueue(site, page);
-
-const unlock = (site: Site, { call, page }: Asleep): void =>
-  call === "semop" ? unlockPage(page) : unlockQueue(site, page);
 
 /** One process's calls on pages. */
 export class MappedProcess implements Caller {
@@ -206,7 +183,8 @@ export class MappedProcess implements Caller {
     if (sops.length === 1) {
       const sop = sops[0];
       const undo = sop[2] !== undefined && (sop[2] & SEM_UNDO) !== 0;
-      if (isShort(sop) && semopOne(site, this, page, sop[0], sop[1], undo)) return OK;
+      if (isShort(sop) && !site.isFull && semopOne(site, this, page, sop[0], sop[1], undo))
+        return OK;
     }
     copyIn(sops, site.sops);
     const error = semcheck(this, page, site.sops);
@@ -351,16 +329,17 @@ export class MappedProcess implements Caller {
     site.mend();
     if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
     site.enter(this.tid);
-    lock(site, asleep);
+    lockAsleep(site, asleep);
     if (this.#ends()) {
-      unlock(site, asleep);
+      unlockAsleep(site, asleep);
       return ESLEEP; // until the kernel has taken back what the sleep left
     }
     const how = awaken(site, this.tid);
     this.td_interrupted = how === INTERRUPTED;
     this.td_timedout = how === TIMEDOUT;
-    const error = how === KILLED ? EDEAD : this.#goOn(asleep, how);
-    unlock(site, asleep);
+    const error = how === KILLED ? EDEAD : goOn(site, this, asleep, how);
+    unlockAsleep(site, asleep);
+    if (error !== ESLEEP) waitOver(site, this.tid);
     if (error === ESLEEP || error === EGATE) return error;
     this.asleep = null;
     site.sleptOn.delete(this);
@@ -373,35 +352,6 @@ export class MappedProcess implements Caller {
   #ends(): boolean {
     const { state } = this.site.commons.sleepers;
     return this.#words[this.#grantAt] < 0 && Atomics.load(state, this.tid) !== KILLED;
-  }
-
-  #goOn(asleep: Asleep, how: number): Errno {
-    const { site } = this;
-    const gone = asleep.page.hdr[P_ALIVE] === 0;
-    switch (asleep.call) {
-      case "semop":
-        if (gone) return semGone(this);
-        return semopWoken(site, this, asleep.page, asleep.sops, how);
-      case "msgsnd":
-        return gone ? EGATE : this.#sendOn(asleep);
-      case "msgrcv":
-        return gone ? msgrcvOver(this) : this.#receiveOn(asleep, how);
-    }
-  }
-
-  /** [MSG-42] [MSG-43] */
-  #sendOn({ page, send }: Asleep & { call: "msgsnd" }): Errno {
-    msgUnhold(this.site, this.tid, page);
-    if (this.td_interrupted) return interrupted(this, MSG_43);
-    return msgsndLocked(this.site, this, page, send);
-  }
-
-  #receiveOn({ page, want }: Asleep & { call: "msgrcv" }, how: number): Errno {
-    if (this.td_interrupted && !wasGranted(how)) return msgrcvOver(this);
-    this.td_interrupted = false;
-    const error = msgrcvLocked(this.site, this, page, want, how);
-    if (error !== OK && this.site.handoff) msgUnkeep(this.site, this.tid, page);
-    return error;
   }
 
   /** The kernel has taken over what `asleep` says. */
@@ -436,12 +386,12 @@ export class MappedProcess implements Caller {
     if (asleep === null) return;
     site.mend();
     site.enter(tid);
-    lock(site, asleep);
+    lockAsleep(site, asleep);
     if (site.commons.sleepers.isAsleep(tid)) {
       unlink(site, tid, asleep.page);
       site.wake(tid, how);
     }
-    unlock(site, asleep);
+    unlockAsleep(site, asleep);
   }
 }
 

@@ -2,13 +2,16 @@
  * A thread of a jail as a place of calls, in placement `direct`: the pages that the kernel has mapped
  * into it, and what it is told of them.
  */
+import { STATS, type Stats } from "@jailyard/abi/contention";
 import { type Sembufs, sembufs } from "@jailyard/abi/sem";
 import { waitWhile } from "@jailyard/memory/futex";
 import type { Stuck } from "@jailyard/memory/mutex";
 import { KERNEL } from "@jailyard/memory/sleepers";
 import { C_BROKEN, C_DRAIN, C_TIME, type Commons } from "./commons.ts";
 import { type IpcPage, P_ALIVE } from "./ipcpage.ts";
+import { timed } from "./lockwait.ts";
 import { type MsgPage, msgPage } from "./msgpage.ts";
+import { Profile } from "./profile.ts";
 import { mostSops, type SemPage, semPage } from "./sempage.ts";
 import type { UndoVector } from "./semundo.ts";
 import type { Site } from "./site.ts";
@@ -55,6 +58,8 @@ export interface SiteBoot {
   readonly msgmnb: number;
   /** Timeouts are the kernel's affair: its clock stands still. */
   readonly virtualClock: boolean;
+  /** Statistics of locks. */
+  readonly stats: Stats;
 }
 
 /** No count of drops: a thread that has seen so many looks what there is at its next call. */
@@ -72,6 +77,9 @@ export class MappedSite implements Site {
   readonly globalLocks: boolean;
   readonly queuesFrozen = 0;
   readonly home: number;
+  readonly profile: Profile;
+  /** Is every hold of a semaphore timed? */
+  readonly isFull: boolean;
   readonly stuck: Stuck = () => this.#callForHelp();
   readonly self: number;
   readonly #head: Head;
@@ -97,7 +105,7 @@ export class MappedSite implements Site {
 
   /**
    * `self` owns the locks taken here; `home` is where its processes sleep; `receive` takes what the
-   * kernel has posted, and maps it.
+   * kernel has posted, and maps it; `nanos` is the profile's clock.
    */
   constructor(
     commons: Commons,
@@ -105,7 +113,10 @@ export class MappedSite implements Site {
     { self, home, head }: { self: number; home: number; head: Head },
     ringKernel: () => void,
     receive: () => void,
+    nanos: () => number,
   ) {
+    this.profile = new Profile(commons.profile, STATS.indexOf(boot.stats), nanos);
+    this.isFull = this.profile.full;
     this.#receive = receive;
     this.self = self;
     this.#head = head;
@@ -181,8 +192,9 @@ export class MappedSite implements Site {
     const { semopm, msgtql, msgmnb } = this.boot;
     this.#forgetLast();
     const more = { showsKey, maps };
-    if (facility === "sem") this.#sem.set(id, { page: semPage(buffer, nsems, semopm), ...more });
-    else this.#msg.set(id, { page: msgPage(buffer, msgtql, msgmnb), ...more });
+    if (facility === "sem")
+      this.#sem.set(id, { page: timed(this, semPage(buffer, nsems, semopm)), ...more });
+    else this.#msg.set(id, { page: timed(this, msgPage(buffer, msgtql, msgmnb)), ...more });
   }
 
   sem(semid: number): Mapped<SemPage> | null {
@@ -191,7 +203,7 @@ export class MappedSite implements Site {
     if (mapped !== null) {
       this.#lastId = semid;
       this.#last = mapped;
-      this.#lastPage = mapped.page;
+      this.#lastPage = this.isFull ? null : mapped.page; // holds are timed elsewhere
     }
     return mapped;
   }

@@ -34,6 +34,8 @@ const P_LAST = P_OWN + 6;
 const P_FREE = P_OWN + 7;
 const P_ROWS = P_OWN + 8;
 const P_BRK = P_OWN + 9;
+export const P_SENT = P_OWN + 10; // messages ever, modulo 2^32
+export const P_RECEIVED = P_OWN + 11;
 
 export const T_STIME = T_OWN;
 export const T_RTIME = T_OWN + 1;

@@ -24,6 +24,7 @@ import { MSG_LOCKED, MSG_NOERROR, type UserMsgbuf } from "@jailyard/abi/msg";
 import { MSG, type Reason } from "@jailyard/abi/reason";
 import { GRANTED, WOKEN } from "@jailyard/memory/sleepers";
 import { P_MODE, P_SLEEP_HEAD } from "./ipcpage.ts";
+import { queueWaits } from "./lockwait.ts";
 import {
   append,
   copyBytes,
@@ -34,6 +35,8 @@ import {
   P_LRPID,
   P_LSPID,
   P_QBYTES,
+  P_RECEIVED,
+  P_SENT,
   rowAfter,
   selectBefore,
   selects,
@@ -119,6 +122,7 @@ function msgsndSleep(k: Site, td: Caller, page: MsgPage, send: MsgSend): Errno {
   rows.holder[td.tid] = isLocked(page) ? 0 : 1;
   page.hdr[P_MODE] |= MSG_LOCKED;
   sleepOn(k, td, page, SLEEPS_MSG);
+  queueWaits(k, td, page, true, page.hdr[P_LSPID]);
   return ESLEEP;
 }
 
@@ -143,6 +147,7 @@ function msgPost(k: Site, td: Caller, page: MsgPage, send: MsgSend): Errno {
   }
   append(page, mtype, mtext ?? NO_BYTES, msgsz);
   page.hdr[P_LSPID] = td.p_pid;
+  page.hdr[P_SENT]++;
   page.times[T_STIME] = k.now;
   td.td_retval = 0;
   if (k.handoff) {
@@ -232,6 +237,7 @@ function msgrcvSleep(k: Site, td: Caller, page: MsgPage, want: MsgWant): Errno {
   rows.msgtyp[td.tid] = want.msgtyp;
   rows.msgsz[td.tid] = (want.msgflg & MSG_NOERROR) !== 0 ? HUGE : want.msgsz;
   sleepOn(k, td, page, SLEEPS_MSG);
+  queueWaits(k, td, page, false, 0);
   return ESLEEP;
 }
 
@@ -242,6 +248,7 @@ function msgDeliver(k: Site, td: Caller, page: MsgPage, want: MsgWant, before: n
   const bytes = Math.min(msgsz, page.msg.length[row]);
   msgTake(k, page, before);
   page.hdr[P_LRPID] = td.p_pid;
+  page.hdr[P_RECEIVED]++;
   page.times[T_RTIME] = k.now;
   if (k.handoff) serveSender(k, page);
   else wakeup(k, page);

@@ -13,6 +13,7 @@ import { privileged, type Ucred, unjailed } from "./cred.ts";
 import { fdcopy, fdescfree } from "./filedesc.ts";
 import { credDrop, credHold, OWN_IPCNS } from "./ipcns.ts";
 import type { Kernel } from "./kernel.ts";
+import { waitOver } from "./lockwait.ts";
 import {
   isAncestor,
   PRISON_ALIVE,
@@ -76,6 +77,9 @@ function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string):
   const td = blankThread(tid, nextPid(k), cred, parent, comm);
   k.threads[tid] = td;
   k.procs.set(td.p_pid, td);
+  k.profile.setJid(td.p_pid, cred.cr_prison.pr_id);
+  k.book.jails.set(cred.cr_prison.pr_id, cred.cr_prison.pr_name);
+  waitOver(k, tid); // of a process that had the row before and could not say so
   parent?.p_children.add(td);
   prisonHold(cred.cr_prison);
   prisonUse(cred.cr_prison);

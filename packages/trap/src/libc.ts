@@ -333,6 +333,18 @@ const ipcs: Def = {
   leave: posted,
 };
 
+const labelCall: Def = {
+  sysno: sys.SYS_label,
+  enter(u, [id, num, name, which = "sem"]) {
+    json(u, text(name, "name"), "the name");
+    const { a } = u.frame;
+    a[1] = facilityNumber(which);
+    a[2] = int(id, "id");
+    a[3] = int(num, "number");
+  },
+  leave: none,
+};
+
 /** ipcns_create and ipcns_enter. @returns the id of the name space */
 function ipcnsCall(sysno: number): Def {
   return {
@@ -365,6 +377,7 @@ export const DEFS: Readonly<Record<string, Def>> = {
   msgrcv,
   msgctl,
   ipcs,
+  label: labelCall,
   ipcns_create: ipcnsCall(sys.SYS_ipcns_create),
   ipcns_enter: ipcnsCall(sys.SYS_ipcns_enter),
   ipcns_rmid: {

@@ -123,6 +123,11 @@ export interface Calls<M extends Mode> {
   ipcs<F extends Facility>(which: F, everywhere?: boolean): Ret<M, ListRow<F>[]>;
 
   /** A new name space for this process and its children from now on. @returns its id */
+  /**
+   * What statistics call semaphore `num` of a set, or a queue: at most LABEL_MAX characters; "" is no
+   * name. Whoever may alter the object may. Ours.
+   */
+  label(id: number, num: number, name: string, which?: "sem" | "msg"): Ret<M, void>;
   ipcns_create(which: Facility, name: string): Ret<M, number>;
   /** Into the name space called `name`, as ipcns_list has it. @returns its id */
   ipcns_enter(which: Facility, name: string): Ret<M, number>;
