@@ -129,3 +129,14 @@ test("a page that is not the jail's is found, wherever a program has hidden it",
   await tell(b, { plant: found.find((one) => nameOf(one) === "a") });
   expect(await reachable(b)).toEqual(withOwn("a"));
 });
+
+test("what a program kept in its thread is not there for a jail that comes after", async () => {
+  yard = await quiet({ jailMemoryMib: 64 });
+  const sysv = { sysvsem: "new", sysvshm: "new", sysvmsg: "new" } as const;
+  const a = await yard.jail({ name: "a", ...sysv });
+  await tell(a, { make: KEYS.a });
+  const found = await tell<SharedArrayBuffer[]>(a, { walk: true });
+  await tell(a, { plant: found.find((one) => nameOf(one) === "a") });
+  await a.remove();
+  expect(await reachable(await yard.jail({ name: "b", ...sysv }))).toEqual(OWN);
+});

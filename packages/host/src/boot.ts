@@ -105,8 +105,11 @@ export type JailEvent =
   /** A process from outside has its pid, and its program is about to run. */
   | { readonly type: "started"; readonly pid: Pid }
   | { readonly type: "refused"; readonly text: string }
-  /** Its programs are gone, but not all that they began: the thread is to be ended. */
-  | { readonly type: "lingers" }
+  /**
+   * Its programs are gone. The thread is to be ended: what they began, and what they keep in
+   * variables of modules, segments of this jail among it, would be there for the next jail.
+   */
+  | { readonly type: "done" }
   /** The stack of this process is gone; nothing more comes from it. */
   | { readonly type: "unwound"; readonly root: Pid }
   /** Nor from any of its descendants in this thread. */

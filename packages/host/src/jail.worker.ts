@@ -38,19 +38,13 @@ export default async function jailThread(task: JailTask): Promise<void> {
   try {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);
     else await runOwn(task, gate, tell, task.own);
-    if (lingers()) {
-      tell({ type: "lingers" });
-      await new Promise(() => {}); // until it is terminated
-    }
+    tell({ type: "done" });
+    await new Promise(() => {}); // until it is terminated: see JailEvent
   } finally {
     task.events.close();
     task.gate.port.close();
   }
 }
-
-/** Did programs leave timers, files or sockets? They would go on in the next jail of the thread. */
-const lingers = (): boolean =>
-  process.getActiveResourcesInfo().some((what) => what !== "MessagePort" && what !== "Immediate");
 
 function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
   let running = 1;
