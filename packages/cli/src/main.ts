@@ -16,6 +16,8 @@ Examples:
   $ jailyard stress --workload sem=3,msg=1      a mix of workloads, measured
   $ jailyard lockstat --live                    what is waited for in the yard that runs
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
+  $ jailyard size --instances 40                limits that 40 PostgreSQL servers need
+  $ jailyard lint /etc/jail.conf                what will not do what it looks like
   $ jailyard ipcs -Z                            objects of the yard that runs, with their jails
   $ jailyard jexec jail1 ipcs                   the same from inside a jail
 
@@ -59,6 +61,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   },
   async size(program, run) {
     (await import("./size.ts")).addSize(program, run);
+  },
+  async lint(program, run) {
+    (await import("./lint.ts")).addLint(program, run);
   },
   async conform(program, run) {
     (await import("./conform.ts")).addConform(program, run);

@@ -116,19 +116,23 @@ function planOf(file: string, name: string, settings: readonly Setting[]): JailP
   for (const setting of settings) {
     const value = setting.value === null ? null : expanded(file, setting, variables);
     if (setting.name.startsWith("$")) variables.set(setting.name.slice(1), value ?? "");
-    else if (setting.name === START) programs.push(programOf(file, value ?? ""));
+    else if (setting.name === START) programs.push(programOf(file, setting.line, value ?? ""));
     else Object.assign(params, paramOf(file, setting, value));
   }
   return { name: String(params.name ?? name), params, programs };
 }
 
 function expanded(file: string, { value, line }: Setting, variables: Map<string, string>): string {
-  return value!.replace(/\$(?:\{([\w.]+)\}|([\w.]+))/g, (_, braced, bare) => {
-    const known = variables.get(braced ?? bare);
-    if (known === undefined) throw refusal(file, line, `the variable ${braced ?? bare} is not set`);
+  return withVariables(value!, (name) => {
+    const known = variables.get(name);
+    if (known === undefined) throw refusal(file, line, `the variable ${name} is not set`);
     return known;
   });
 }
+
+/** A value with `$name` and `${name}` replaced. */
+export const withVariables = (value: string, known: (name: string) => string): string =>
+  value.replace(/\$(?:\{([\w.]+)\}|([\w.]+))/g, (_, braced, bare) => known(braced ?? bare));
 
 function paramOf(file: string, { name, line }: Setting, value: string | null): object {
   const known = jailParamNamed(name);
@@ -140,7 +144,7 @@ function paramOf(file: string, { name, line }: Setting, value: string | null): o
   return known.negated ? { [known.param.name]: parsed.value !== true } : { [name]: parsed.value };
 }
 
-function programOf(file: string, command: string): ProgramPlan {
+function programOf(file: string, line: number, command: string): ProgramPlan {
   const [run, ...args] = command.trim().split(/\s+/);
-  return programPlan(file, run, args, { uid: 0, procs: 1 });
+  return programPlan({ file, line }, run, args, { uid: 0, procs: 1 });
 }

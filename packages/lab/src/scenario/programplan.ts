@@ -7,13 +7,14 @@ import type { ProgramPlan } from "./yardfile.ts";
 
 /** @throws SettingsError for settings that PostgreSQL does not have */
 export function programPlan(
-  file: string,
+  at: { readonly file: string; readonly line?: number },
   run: string,
   args: readonly string[],
   as: Pick<ProgramPlan, "uid" | "procs">,
 ): ProgramPlan {
-  if (run !== POSTGRES_PROGRAM) return { module: resolve(dirname(file), run), args, ...as };
+  if (run !== POSTGRES_PROGRAM) return { module: resolve(dirname(at.file), run), args, ...as };
   const arg = postgresConfig(args);
-  if ("problem" in arg) throw new SettingsError(`${file}: postgres: ${arg.problem}`);
+  const where = at.line === undefined ? at.file : `${at.file}:${at.line}`;
+  if ("problem" in arg) throw new SettingsError(`${where}: postgres: ${arg.problem}`);
   return { module: POSTGRES, args: [], arg, ...as };
 }

@@ -151,7 +151,7 @@ export function readYardFile(file: string): YardPlan {
 
 function jailPlan(file: string, name: string, { programs = [], ...params }: WrittenJail): JailPlan {
   const plans = programs.map(({ run, args = [], uid = 0, procs = 1 }) =>
-    programPlan(file, run, args.map(String), { uid, procs }),
+    programPlan({ file }, run, args.map(String), { uid, procs }),
   );
   return { name, params: params as JailPlan["params"], programs: plans };
 }
