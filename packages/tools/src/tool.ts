@@ -69,11 +69,10 @@ function whyAsked(
     const asked = args[0] === "-v";
     return { asked, args: asked ? args.slice(1) : args };
   }
-  const end = args.indexOf("--");
-  return {
-    asked: args.slice(0, end === -1 ? undefined : end).some((arg) => /^-\w*v/.test(arg)),
-    args,
-  };
+  // What follows an operand is one too, where the options of ipcrm have arguments.
+  const end = name === "ipcrm" ? -1 : args.findIndex((arg) => arg === "--" || !arg.startsWith("-"));
+  const options = end === -1 ? args : args.slice(0, end);
+  return { asked: options.some((arg) => /^-\w*v/.test(arg)), args };
 }
 
 /** `semget: No space left on device: SEM-20: kern.ipc.semmns is 60; …`. */
