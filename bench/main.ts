@@ -18,6 +18,7 @@ import { CALL_BENCHES } from "./calls.ts";
 import { CONTENDED_BENCHES } from "./contended.ts";
 import { GATE_BENCHES } from "./gate.ts";
 import { Native } from "./native.ts";
+import { OVERHEAD_BENCHES } from "./overhead.ts";
 import { PINGPONG_BENCHES } from "./pingpong.ts";
 import { type Run, runBenches, wanted } from "./run.ts";
 import { SCALING_BENCHES } from "./scaling.ts";
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   ...PINGPONG_BENCHES,
   ...GATE_BENCHES,
   ...CONTENDED_BENCHES,
+  ...OVERHEAD_BENCHES,
   ...SCALING_BENCHES,
   ...START_BENCHES,
 ];

@@ -22,7 +22,8 @@ const PROGRAMS = {
   semop_pingpong_awaited: { ping: "awaited", pong: "echoawaited" },
 } as const;
 
-async function startPair(
+/** Two jails with `work: "ping"` and its echo. */
+export async function startPair(
   stack: AsyncDisposableStack,
   yard: Yard,
   { ping, pong }: (typeof PROGRAMS)[keyof typeof PROGRAMS],

@@ -1,6 +1,6 @@
 /** What a bench gives: numbers with their spread, beside what others took in the same run. */
 
-export const BASELINES = ["native", "limit", "postMessage", "comlink", "synckit"] as const;
+export const BASELINES = ["native", "limit", "postMessage", "comlink", "synckit", "off"] as const;
 export type Baseline = (typeof BASELINES)[number];
 
 /** One line of bench/results.json, with exactly these keys. */

@@ -85,6 +85,17 @@ test("a script boots a yard, and a program runs in a jail of it", async () => {
   expect({ stdout, stderr }).toEqual({ stdout: "one semaphore\nstatus 3\n", stderr: "" });
 });
 
+test("a scenario of one's own under two models", async () => {
+  const scenario = `
+    import { scenario } from "jailyard";
+    const run = ({ web }) => web.semget(77, 1, 0o1600);
+    export default scenario({ question: "?", jails: { web: {} }, run });`;
+  await writeFile(join(folder, "mine.mjs"), scenario);
+  const how = ["--models", "flat,broker", "--measure", "0"];
+  const { stdout } = await jailyard("compare-models", join(folder, "mine.mjs"), ...how);
+  expect(stdout).toMatch(/web {2}semget\(77, 1, IPC_CREAT\|0600\) {2}#1 {4}#1/);
+});
+
 test("a stress run with its report", async () => {
   const mix = ["--workload", "sem,msg", "--seconds", "0.3", "--report", join(folder, "r.html")];
   const { stdout } = await jailyard("stress", ...mix);

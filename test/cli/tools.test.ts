@@ -141,6 +141,15 @@ describe("the socket", () => {
     expect(await serves()).toBe(true);
   });
 
+  test("lockstat --live has the locks of the yard", async () => {
+    const { status, out, err } = await run("lockstat", "--live", "--sort", "count");
+    expect({ status, err }).toEqual({ status: 0, err: "" });
+    expect(out).toMatch(/^ +max +wait_max +total +wait_total +count .* name$/m);
+    expect(out).toMatch(/ gate$/m);
+    const json = await run("lockstat", "--live", "--json");
+    expect((JSON.parse(json.out) as { name: string }[]).map(({ name }) => name)).toContain("gate");
+  });
+
   test("a message in many pieces is one", async () => {
     const pieces = [...'{"tool":"sysctl","args":["-n","kern.ipc.semmni"]}\n'];
     expect(await answer(...pieces)).toBe('{"line":"50"}\n{"status":0}\n');

@@ -3,7 +3,7 @@ import type { Jail } from "@jailyard/host/jail";
 import { boot, type Yard, YardError } from "@jailyard/host/yard";
 import { afterEach, describe, expect, test } from "vitest";
 import { placements } from "../support/placements.ts";
-import { privateJail, programUrl, quiet, type Running, start } from "../support/yard.ts";
+import { privateJail, programUrl, quiet, type Running, start, until } from "../support/yard.ts";
 
 /** Milliseconds that the end may take; the machine may be busy with other things. */
 const AT_ONCE = 1000;
@@ -67,6 +67,32 @@ describe.each(placements)("placement %s", (placement) => {
     expect(errors).toEqual(errors.map(() => failed));
     expect(ends).toEqual(ends.map(({ pid }) => ({ pid, status: null, signal: 9, error: failed })));
     expect([yard.pool.threads.length, yard.threads.size, jail.processes.size]).toEqual([0, 0, 0]);
+    expect(performance.now() - died).toBeLessThan(AT_ONCE);
+  });
+
+  test("many jails asleep are told within a second", async () => {
+    yard = await quiet({ placement });
+    const names = Array.from({ length: 16 }, (_, i) => `sleeper${i}`);
+    const sleepers = await Promise.all(
+      names.map(async (name, i) => {
+        const sleeper = await start(
+          await privateJail(yard, name),
+          "sleeps",
+          {},
+          i % 2 === 0 ? "victim" : "blocker",
+        );
+        expect(await sleeper.next()).toBe("ready");
+        return sleeper;
+      }),
+    );
+    const asleep = async (): Promise<number> =>
+      (await yard.control.processes()).filter((one) => one.asleep).length;
+    await until(async () => (await asleep()) === names.length);
+    await yard.crash();
+    const failed = (await settled(yard.failed)) as YardError;
+    const died = performance.now();
+    const ends = await Promise.all(sleepers.map(({ process }) => process.exited));
+    expect(ends.map(({ error }) => error)).toEqual(ends.map(() => failed));
     expect(performance.now() - died).toBeLessThan(AT_ONCE);
   });
 

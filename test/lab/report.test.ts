@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reportHtml } from "@jailyard/lab/report/html";
-import type { RunFile } from "@jailyard/lab/stress/runfile";
+import { interferenceOf } from "@jailyard/lab/stress/locks";
+import type { LockRow, RunFile } from "@jailyard/lab/stress/runfile";
 import { completed } from "@jailyard/lab/stress/settings";
 import { stress } from "@jailyard/lab/stress/stress";
 import type { Browser } from "playwright-core";
@@ -42,19 +43,21 @@ function enlarged(jails: number): RunFile {
   return { ...run, repetitions: [{ ...first, jails: rows, workloads }] };
 }
 
+/** Two jails that made each other wait, and a third lock for which nobody is known. */
 function withContention(): RunFile {
-  const locks = [3, 1, 2].map((n) => ({
-    ...{ name: `set 6553${n} sem 0`, mechanism: "sem", jail: `jail${n}` },
-    ...{ taken: n * 10, contended: n, waitNanos: n * 1e6, waitMaxNanos: n * 1e5 },
-  }));
-  const jails = ["jail1", "jail2"];
-  const nanos = [
-    [0, 5e6],
-    [1e6, 0],
-  ];
-  const edges = [{ waiter: "jail1[103]", holder: "jail2[110]", lock: "set 65537 sem 0" }];
-  const waitFor = [{ at: 1.2, edges, deadlock: true }];
-  return { ...run, locks, interference: { jails, nanos }, waitFor };
+  const none = { cntHold: 0, holds: 0, holdNanos: 0, holdMaxNanos: 0 };
+  const locks = [3, 1, 2].map((n): LockRow => {
+    const waits = { contended: n, cntLock: n, waitNanos: n * 1e6, waitMaxNanos: n * 1e5, ...none };
+    const blame = [{ jail: n === 3 ? null : `jail${3 - n}`, nanos: n * 1e6 }];
+    return {
+      ...{ kind: "sem", mechanism: "sem", name: `sem ${65536 + n}[0]`, jail: `jail${n}` },
+      ...{ label: n === 1 ? "WALWriteLock" : null, taken: n * 10, ...waits },
+      ...{ ownerChanges: n, longestQueue: n, uses: [{ jail: `jail${n}`, blame, ...waits }] },
+    };
+  });
+  const edges = [{ waiter: "jail1[103]", holder: "jail2[110]", lock: "sem 65537[0]" }];
+  const waitFor = [{ at: 1.2, edges, deadlock: true, events: 2 }];
+  return { ...run, locks, interference: interferenceOf(locks), waitFor };
 }
 
 describe("the text", () => {
@@ -82,10 +85,13 @@ describe("the text", () => {
   });
 
   test("locks, interference and waits are there if the run has them", () => {
-    expect(reportHtml(run)).not.toContain('id="locks"');
+    const { locks, interference, waitFor, ...without } = run;
+    expect([locks, interference, waitFor].every((one) => one !== undefined)).toBe(true);
+    expect(reportHtml(without)).not.toContain('id="locks"');
     const page = reportHtml(withContention());
     for (const id of ["locks", "interference", "waits"]) expect(page).toContain(`id="${id}"`);
-    expect(page).toContain("jail1 made jail2 wait 5 ms");
+    expect(page).toContain("jail1 made jail2 wait 2 ms on sem 65538[0].");
+    expect(page).toContain("jail2 made jail1 wait 1 ms on sem 65537[0] &quot;WALWriteLock&quot;.");
   });
 });
 

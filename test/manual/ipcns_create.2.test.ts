@@ -14,7 +14,7 @@ import { SEM_UNDO, sembufs } from "@jailyard/abi/sem";
 import { SIGKILL } from "@jailyard/abi/signal";
 import type { Semid } from "@jailyard/abi/types";
 import { cleanupSpace } from "@jailyard/kernel/facility";
-import { ipcnsCreate, ipcnsEnter, ipcnsList } from "@jailyard/kernel/ipcnscall";
+import { ipcnsCreate, ipcnsEnter, ipcnsList, ipcnsRmid } from "@jailyard/kernel/ipcnscall";
 import { type Kernel, run } from "@jailyard/kernel/kernel";
 import { kldunload } from "@jailyard/kernel/kld";
 import { psignal } from "@jailyard/kernel/proc";
@@ -51,6 +51,22 @@ describe("DESCRIPTION", () => {
     createSpace(k, td, "pg1");
     expect(stat(k, td, semid)).toBe(EINVAL);
     expect(statShm(k, td, shmid).error).toBe(OK);
+    removeAll(k);
+  });
+
+  test("ipcns_rmid removes what is in another by its name, and the caller stays where it is", () => {
+    const k = disjoint();
+    const web = process(k, { prison: jail(k, "web") });
+    const host = process(k);
+    const [theirs, mine] = [makeSet(k, web), makeSet(k, host)]; // the same key
+    expect(ipcnsRmid(k, host, "sem", "nix", theirs)).toBe(ENOENT);
+    expect(ipcnsRmid(k, host, "sem", "web", mine)).toBe(EINVAL);
+    expect(ipcnsRmid(k, process(k, { uid: 70 }), "sem", "web", theirs)).toBe(EPERM);
+    expect(ipcnsRmid(k, web, "sem", "0/nix", mine)).toBe(ENOENT);
+    expect(ipcnsRmid(k, host, undefined, "web", theirs)).toBe(EINVAL);
+    ok(host, ipcnsRmid(k, host, "sem", "web", theirs));
+    expect(stat(k, web, theirs)).toBe(EINVAL);
+    expect(stat(k, host, mine)).toBe(OK);
     removeAll(k);
   });
 

@@ -12,8 +12,10 @@ import type { JailParams } from "@jailyard/abi/jail";
 import { msqidDs } from "@jailyard/abi/msg";
 import { semidDs } from "@jailyard/abi/sem";
 import { shmidDs } from "@jailyard/abi/shm";
+import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM } from "@jailyard/abi/socket";
 import { FACILITIES, type Key, type Semid } from "@jailyard/abi/types";
-import { ipcnsCreate, ipcnsEnter, ipcnsList } from "@jailyard/kernel/ipcnscall";
+import { close } from "@jailyard/kernel/filedesc";
+import { ipcnsCreate, ipcnsEnter, ipcnsList, ipcnsRmid } from "@jailyard/kernel/ipcnscall";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "@jailyard/kernel/jail";
 import { type Kernel, run } from "@jailyard/kernel/kernel";
 import { kldload, kldunload } from "@jailyard/kernel/kld";
@@ -22,6 +24,7 @@ import { listing } from "@jailyard/kernel/listing";
 import type { ModelCall, ModelName } from "@jailyard/kernel/model";
 import { msgrcv, msgsnd } from "@jailyard/kernel/msg";
 import { msgctl, msgget } from "@jailyard/kernel/msgctl";
+import { unlink } from "@jailyard/kernel/namei";
 import { prisonFind } from "@jailyard/kernel/prison";
 import { semop } from "@jailyard/kernel/sem";
 import { semctl, semget } from "@jailyard/kernel/semctl";
@@ -29,6 +32,7 @@ import { shmat, shmdt, shmget } from "@jailyard/kernel/shm";
 import { shmctl } from "@jailyard/kernel/shmctl";
 import { sysctlRead } from "@jailyard/kernel/sysctl";
 import type { Thread } from "@jailyard/kernel/thread";
+import { accept, bind, connect, listen, recv, send, socket } from "@jailyard/kernel/unix";
 import { create, makeSet, update } from "./jail.ts";
 import { bench, exit, fork, jail, ok, process } from "./kernel.ts";
 import { vector } from "./semset.ts";
@@ -52,7 +56,7 @@ function world(model: ModelName): World {
   const n = inJail("n", { path: "/jails/n", "children.max": 1, ...own });
   const x = inJail("n.x", { path: "/jails/n/x", ...own });
   const s = inJail("s", { path: "/jails/n", ...own });
-  const i = inJail("i", shared);
+  const i = inJail("i", { path: "/jails/i", ...shared });
   return { k, at: { host: process(k), n, "n.x": x, s, i } };
 }
 
@@ -127,6 +131,26 @@ function lateLoads(model: ModelName): Outcome {
   return LATE_LOADS.map(found);
 }
 
+/** The call by each, on a socket that listens in each place by one name. */
+function onSockets(w: World, call: (td: Thread, listener: number) => Outcome): Outcome {
+  const { k } = w;
+  const fds = PLACES.map((place) => {
+    const td = w.at[place];
+    const fd = ok(td, socket(k, td, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    const bound = errnoName(bind(k, td, fd, SOCKET));
+    return [fd, bound, errnoName(listen(k, td, fd, 5))] as const;
+  });
+  return PLACES.map((place, at) => [fds[at], call(w.at[place], fds[at][0])]);
+}
+
+/** A connection of a process to whatever listens by the name where it is; -1 if nothing does. */
+function connected({ k }: World, td: Thread): number {
+  const fd = ok(td, socket(k, td, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+  return connect(k, td, fd, SOCKET) === OK ? fd : -1;
+}
+
+const SOCKET = "/tmp/mysql.sock";
+
 const PROBES: Readonly<Record<ModelCall, (w: World, model: ModelName) => Outcome>> = {
   semget: (w) => each(w, (td) => outcome(td, semget(w.k, td, KEY, 1, FLAGS))),
   semop: (w) =>
@@ -197,6 +221,22 @@ const PROBES: Readonly<Record<ModelCall, (w: World, model: ModelName) => Outcome
     run(k);
     return ids.map((id) => k.sem.at(id) !== null);
   },
+  socket: (w) => each(w, (td) => outcome(td, socket(w.k, td, AF_UNIX, SOCK_STREAM, 0))),
+  bind: (w) => onSockets(w, () => null),
+  listen: (w) => onSockets(w, (td, fd) => outcome(td, listen(w.k, td, fd, 1))),
+  connect: (w) => onSockets(w, (td) => connected(w, td)),
+  accept: (w) => onSockets(w, (td, fd) => [connected(w, td), outcome(td, accept(w.k, td, fd))]),
+  send: (w) =>
+    onSockets(w, (td) => outcome(td, send(w.k, td, connected(w, td), new Uint8Array(3), 0))),
+  recv: (w) =>
+    onSockets(w, (td, fd) => {
+      const own = connected(w, td);
+      const sent = outcome(td, send(w.k, td, own, new Uint8Array(3), 0));
+      const peer = accept(w.k, td, fd) === OK ? td.td_retval : -1; // who came second has none
+      return [sent, outcome(td, recv(w.k, td, peer, new Uint8Array(9), 0))];
+    }),
+  close: (w) => onSockets(w, (td, fd) => [errnoName(close(w.k, td, fd)), connected(w, td)]),
+  unlink: (w) => onSockets(w, (td) => [errnoName(unlink(w.k, td, SOCKET)), connected(w, td)]),
   kldload: (_w, model) => lateLoads(model),
   kldunload(w) {
     const { k, at } = w;
@@ -209,6 +249,11 @@ const PROBES: Readonly<Record<ModelCall, (w: World, model: ModelName) => Outcome
   sysctl: (w) => each(w, (td) => sysctlRead(w.k, td, "security.jail.sysvipc_allowed")),
   ipcns_create: ({ k, at: { host } }) => errnoName(ipcnsCreate(k, host, "sem", "pg1")),
   ipcns_enter: ({ k, at: { host } }) => enterN(k, host),
+  ipcns_rmid({ k, at: { host, n } }) {
+    const id = makeSet(k, n);
+    const there = ["n", "/jails/n"].map((name) => errnoName(ipcnsRmid(k, host, "sem", name, id)));
+    return [there, k.sem.at(id) !== null];
+  },
   ipcns_list: ({ k, at: { host } }) => ipcnsList(k, host).map(({ name }) => name),
 };
 

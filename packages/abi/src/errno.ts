@@ -13,6 +13,7 @@ export const ENOENT = 2 as Errno;
 export const ESRCH = 3 as Errno;
 export const EINTR = 4 as Errno;
 export const E2BIG = 7 as Errno;
+export const EBADF = 9 as Errno;
 export const ECHILD = 10 as Errno;
 export const ENOMEM = 12 as Errno;
 export const EACCES = 13 as Errno;
@@ -24,8 +25,18 @@ export const EINVAL = 22 as Errno;
 export const EMFILE = 24 as Errno;
 export const EFBIG = 27 as Errno;
 export const ENOSPC = 28 as Errno;
+export const EPIPE = 32 as Errno;
 export const ERANGE = 34 as Errno;
 export const EAGAIN = 35 as Errno; // 11 on Linux
+export const EDESTADDRREQ = 39 as Errno;
+export const EPROTONOSUPPORT = 43 as Errno;
+export const EOPNOTSUPP = 45 as Errno;
+export const EAFNOSUPPORT = 47 as Errno;
+export const EADDRINUSE = 48 as Errno; // 98 on Linux
+export const ECONNRESET = 54 as Errno;
+export const EISCONN = 56 as Errno;
+export const ENOTCONN = 57 as Errno;
+export const ECONNREFUSED = 61 as Errno; // 111 on Linux
 export const ENAMETOOLONG = 63 as Errno;
 export const ENOSYS = 78 as Errno; // 38 on Linux
 export const EIDRM = 82 as Errno; // 43 on Linux
@@ -50,6 +61,7 @@ const TEXTS: ReadonlyMap<number, readonly [name: string, text: string]> = new Ma
   [ESRCH, ["ESRCH", "No such process"]],
   [EINTR, ["EINTR", "Interrupted system call"]],
   [E2BIG, ["E2BIG", "Argument list too long"]],
+  [EBADF, ["EBADF", "Bad file descriptor"]],
   [ECHILD, ["ECHILD", "No child processes"]],
   [ENOMEM, ["ENOMEM", "Cannot allocate memory"]],
   [EACCES, ["EACCES", "Permission denied"]],
@@ -61,8 +73,18 @@ const TEXTS: ReadonlyMap<number, readonly [name: string, text: string]> = new Ma
   [EMFILE, ["EMFILE", "Too many open files"]],
   [EFBIG, ["EFBIG", "File too large"]],
   [ENOSPC, ["ENOSPC", "No space left on device"]],
+  [EPIPE, ["EPIPE", "Broken pipe"]],
   [ERANGE, ["ERANGE", "Result too large"]],
   [EAGAIN, ["EAGAIN", "Resource temporarily unavailable"]],
+  [EDESTADDRREQ, ["EDESTADDRREQ", "Destination address required"]],
+  [EPROTONOSUPPORT, ["EPROTONOSUPPORT", "Protocol not supported"]],
+  [EOPNOTSUPP, ["EOPNOTSUPP", "Operation not supported"]],
+  [EAFNOSUPPORT, ["EAFNOSUPPORT", "Address family not supported by protocol family"]],
+  [EADDRINUSE, ["EADDRINUSE", "Address already in use"]],
+  [ECONNRESET, ["ECONNRESET", "Connection reset by peer"]],
+  [EISCONN, ["EISCONN", "Socket is already connected"]],
+  [ENOTCONN, ["ENOTCONN", "Socket is not connected"]],
+  [ECONNREFUSED, ["ECONNREFUSED", "Connection refused"]],
   [ENAMETOOLONG, ["ENAMETOOLONG", "File name too long"]],
   [ENOSYS, ["ENOSYS", "Function not implemented"]],
   [EIDRM, ["EIDRM", "Identifier removed"]],

@@ -1,11 +1,20 @@
 /** Numbers of the system calls that cross the gate. FreeBSD's own where it has one. */
 export const SYS_exit = 1;
 export const SYS_fork = 2;
+export const SYS_close = 6;
 export const SYS_wait4 = 7;
+export const SYS_unlink = 10;
 export const SYS_getpid = 20;
+export const SYS_recvfrom = 29;
+export const SYS_accept = 30;
 export const SYS_kill = 37;
 export const SYS_getppid = 39;
 export const SYS_execve = 59;
+export const SYS_socket = 97;
+export const SYS_connect = 98;
+export const SYS_bind = 104;
+export const SYS_listen = 106;
+export const SYS_sendto = 133;
 export const SYS_sysctl = 202;
 export const SYS_semget = 221;
 export const SYS_semop = 222;
@@ -40,6 +49,7 @@ export const SYS_setcred = 1002;
 export const SYS_ipcns_create = 1020;
 export const SYS_ipcns_enter = 1021;
 export const SYS_ipcns_list = 1022;
+export const SYS_ipcns_rmid = 1023;
 /** Ours, for the thread itself and not for programs: start a process in its jail. */
 export const SYS_spawn = 1003;
 /** Ours, for libc: a msgsnd that slept on a mapped page goes on in the kernel. */
@@ -47,5 +57,7 @@ export const SYS_msgsnd_resume = 1005;
 /** Ours: sysctl kern.proc, and what sysctl(8) asks of a name beside its value. */
 export const SYS_kinfo_procs = 1006;
 export const SYS_sysctlabout = 1007;
+/** Ours: what a program calls a semaphore or a queue, for statistics of locks. */
+export const SYS_label = 1008;
 /** Set in a number: do not map the page, make the call. */
 export const SYS_UNMAPPED = 1 << 16;

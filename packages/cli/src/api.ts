@@ -5,4 +5,10 @@ export type { LogLevel } from "@jailyard/host/log";
 export type { Exit, ProcessHandle } from "@jailyard/host/processhandle";
 export * from "@jailyard/host/programapi";
 export { boot, type Yard, type YardConfig, YardError } from "@jailyard/host/yard";
+export {
+  type Actor,
+  type Definition,
+  type JailSetup,
+  scenario,
+} from "@jailyard/lab/models/scenario";
 export { type ToolResult, tool } from "./toolrun.ts";

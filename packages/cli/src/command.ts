@@ -18,6 +18,7 @@ const ABOUT: Readonly<Record<keyof Manner, readonly [value: string, about: strin
   placement: ["where", "where calls that one page decides run: caller or kernel"],
   wake: ["policy", "who goes on: all sleepers look again, or the waker serves them"],
   locks: ["what", "what a lock covers: an object, or as FreeBSD's global mutexes"],
+  stats: ["mode", "what is measured of locks: nothing, waits, or holds too"],
 };
 
 /** `filled`: what is not given has its usual value; if not, it stays absent, as a file may have it. */
@@ -52,11 +53,12 @@ export async function listening<T>(
 ): Promise<T> {
   const server = await YardServer.listen(options.yard ?? String(process.pid));
   try {
-    const { logLevel: log, placement, wake, locks } = options;
+    const { logLevel: log, placement, wake, locks, stats } = options;
     const manner = {
       ...(placement && { placement }),
       ...(wake && { wake }),
       ...(locks && { locks }),
+      ...(stats && { stats }),
     };
     return await work({ log, manner, signal: interrupted, onYard: server.serve });
   } finally {

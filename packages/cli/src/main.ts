@@ -14,6 +14,7 @@ Examples:
   $ jailyard run ./my-program.ts --jails 4      a program of your own
   $ jailyard up lab.yaml                        a yard that stays, for tools in other terminals
   $ jailyard stress --workload sem=3,msg=1      a mix of workloads, measured
+  $ jailyard lockstat --live                    what is waited for in the yard that runs
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
   $ jailyard ipcs -Z                            objects of the yard that runs, with their jails
   $ jailyard jexec jail1 ipcs                   the same from inside a jail
@@ -46,6 +47,12 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   },
   async compare(program, run) {
     (await import("./compare.ts")).addCompare(program, run);
+  },
+  async "compare-models"(program, run) {
+    (await import("./comparemodels.ts")).addCompareModels(program, run);
+  },
+  async lockstat(program, run) {
+    (await import("./lockstat.ts")).addLockstat(program, run);
   },
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);
@@ -107,6 +114,7 @@ const STATUS: Readonly<Record<string, number>> = {
   CorpusError: 2,
   AbsentError: 3,
   SettingsError: 2,
+  ScenarioError: 1,
   StressError: 1,
   WriteError: 1,
   YardError: 1,

@@ -2,6 +2,7 @@
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { Interrupted } from "@jailyard/lab/scenario/inyard";
+import type { LockRow } from "@jailyard/lab/stress/runfile";
 import type { ToolOutput, ToolRequest } from "./toolrun.ts";
 import { AbsentError, UsageError } from "./usage.ts";
 import { socketPath, yardNames } from "./yardpath.ts";
@@ -9,6 +10,8 @@ import type { Answer } from "./yardserver.ts";
 
 /** Longest request in characters. */
 export const REQUEST_MAX = 16384;
+/** The request for what is known of locks. */
+export const LOCKS_REQUEST = JSON.stringify({ ask: "locks" });
 
 /** Does a yard answer at this socket? */
 export async function isListening(path: string): Promise<boolean> {
@@ -62,27 +65,48 @@ export async function askYard(
   output: (output: ToolOutput) => void,
   signal?: AbortSignal,
 ): Promise<number> {
-  const line = `${JSON.stringify(request)}\n`;
-  if (line.length > REQUEST_MAX) throw new UsageError("the arguments are too long for a yard");
+  const line = JSON.stringify(request);
+  if (line.length >= REQUEST_MAX) throw new UsageError("the arguments are too long for a yard");
+  return ask(yard, line, (answer) => "lock" in answer || output(answer), signal);
+}
+
+/** What a yard knows of its locks. @throws AbsentError, Interrupted */
+export async function askLocks(yard: string | undefined, signal?: AbortSignal): Promise<LockRow[]> {
+  const locks: LockRow[] = [];
+  const take = (answer: Output): void => {
+    if ("lock" in answer) locks.push(answer.lock);
+  };
+  await ask(yard, LOCKS_REQUEST, take, signal);
+  return locks;
+}
+
+/** @returns the status that it ends with */
+async function ask(
+  yard: string | undefined,
+  request: string,
+  output: (output: Output) => void,
+  signal?: AbortSignal,
+): Promise<number> {
   const socket = await theYard(yard);
   const hangUp = (): void => void socket.destroy();
   signal?.addEventListener("abort", hangUp);
-  const last = await answers(socket, line, output);
+  const last = await answers(socket, `${request}\n`, output);
   signal?.removeEventListener("abort", hangUp);
   socket.destroy();
   if (last !== null && "status" in last) return last.status;
   if (last !== null) throw new AbsentError(last.problem);
   if (signal?.aborted) throw new Interrupted();
-  throw new AbsentError("the yard went down before the tool had ended");
+  throw new AbsentError("the yard went down before it had answered");
 }
 
-type Last = Exclude<Answer, ToolOutput>;
+type Last = Extract<Answer, { status: number } | { problem: string }>;
+type Output = Exclude<Answer, Last>;
 
 /** Ask, and pass on what is said until the last word; null: it was never said. */
 function answers(
   socket: Socket,
   request: string,
-  output: (output: ToolOutput) => void,
+  output: (output: Output) => void,
 ): Promise<Last | null> {
   return new Promise((resolve) => {
     createInterface({ input: socket }).on("line", (text) => {

@@ -6,17 +6,23 @@
  * gets into the directory. Still nothing that comes in is trusted: a request has a length, a time to
  * arrive and a form, connections are counted, and who does not read or goes away loses its tool.
  */
+
+import { once } from "node:events";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Yard } from "@jailyard/host/yard";
+import { lockRows } from "@jailyard/lab/stress/locks";
+import type { LockRow } from "@jailyard/lab/stress/runfile";
 import { isToolName } from "@jailyard/tools/names";
 import { runTool, type ToolOutput, type ToolRequest } from "./toolrun.ts";
 import { UsageError } from "./usage.ts";
-import { isListening, REQUEST_MAX } from "./yardclient.ts";
+import { isListening, LOCKS_REQUEST, REQUEST_MAX } from "./yardclient.ts";
 import { makeYardDirectory, socketPath } from "./yardpath.ts";
 
 export type Answer =
   | ToolOutput
+  /** Asked for locks: one of them. */
+  | { readonly lock: LockRow }
   | { readonly status: number }
   /** The tool did not run. */
   | { readonly problem: string };
@@ -24,6 +30,7 @@ export type Answer =
 /** Most connections at a time, longest wait for a request. */
 const CONNECTIONS_MAX = 16;
 const REQUEST_MS = 5000;
+const NOT_UP = "the yard is not up; try again in a moment";
 /** Bytes of answers that wait for a client to read them. */
 const UNREAD_MAX = 4 << 20;
 
@@ -94,6 +101,16 @@ export class YardServer {
     socket.on("data", read);
   }
 
+  /** A line for each lock, no faster than they are read. */
+  async #locks(socket: Socket, say: (answer: Answer) => void, gone: AbortSignal): Promise<void> {
+    if (this.#yard === null) return say({ problem: NOT_UP });
+    for (const lock of lockRows(await this.#yard.contention())) {
+      say({ lock });
+      if (socket.writableNeedDrain) await once(socket, "drain", { signal: gone });
+    }
+    say({ status: 0 });
+  }
+
   async #answer(socket: Socket, line: string): Promise<void> {
     const gone = new AbortController();
     socket.on("close", () => gone.abort());
@@ -103,9 +120,10 @@ export class YardServer {
       if (socket.writableLength > UNREAD_MAX) socket.destroy();
     };
     try {
+      if (line === LOCKS_REQUEST) return await this.#locks(socket, say, gone.signal);
       const request = requestOf(line);
       if (request === null) return say({ problem: "that is not a request" });
-      if (this.#yard === null) return say({ problem: "the yard is not up; try again in a moment" });
+      if (this.#yard === null) return say({ problem: NOT_UP });
       const problem = request.jail === undefined ? null : await noJail(this.#yard, request.jail);
       if (problem !== null) return say({ problem });
       say({ status: await runTool(this.#yard, request, say, gone.signal) });

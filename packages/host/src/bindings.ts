@@ -1,4 +1,5 @@
 /** Which process calls from which slot of which thread, and the calls themselves. */
+import { NOBODY } from "@jailyard/abi/contention";
 import { EAGAIN, EDEAD, EINVAL, EMAPPED, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { NO_REASON } from "@jailyard/abi/reason";
 import { SIGKILL } from "@jailyard/abi/signal";
@@ -121,10 +122,16 @@ export class Bindings {
   /** `adopts` is a forked process for which the thread is started. */
   attach(thread: KernThread, prison: Prison, adopts?: Pid): void {
     this.#threads[thread.ix] = { thread, prison, slots: [] };
+    this.#k.profile.setHome(thread.home, prison.pr_id);
     this.#mappings?.attach(thread);
     const child = adopts === undefined ? undefined : this.#k.procs.get(adopts);
     if (child !== undefined && this.#unstarted.has(child)) this.#unstarted.set(child, thread.ix);
     if (!this.counts.has(prison)) this.counts.set(prison, { calls: 0, sleeps: 0 });
+  }
+
+  /** jid of the jail whose thread has this index. */
+  jidOf(ix: number): number {
+    return this.#threads[ix]?.prison.pr_id ?? NOBODY;
   }
 
   /** The thread is gone: whatever runs there has been killed. */

@@ -1,17 +1,20 @@
 /** What crosses threads when they start, and the events that they send to the yard. */
 
 import type { MessagePort } from "node:worker_threads";
+import type { Contention, Deadlock } from "@jailyard/abi/contention";
 import type { Pid } from "@jailyard/abi/types";
 import type { CommonsShape } from "@jailyard/kernel/commons";
 import type { KernelConfig } from "@jailyard/kernel/kernel";
 import type { SiteBoot } from "@jailyard/kernel/mappedsite";
 import type { GateBoot } from "@jailyard/trap/user";
 import type { Inheritance } from "@jailyard/trap/userprocess";
+import type { Epoch } from "./nanos.ts";
 
 /** The commons as they cross threads. */
 export interface CommonsBoot {
   readonly buffer: SharedArrayBuffer;
   readonly shape: CommonsShape;
+  readonly epoch: Epoch;
 }
 
 /** workerData of the kernel's thread. */
@@ -37,6 +40,12 @@ export interface EndedEvent {
   readonly thread: number;
   /** Started from outside: somebody asks for its end. */
   readonly outside: boolean;
+}
+
+/** From the kernel: processes wait for one another. Names of jails by jid. */
+export interface DeadlockEvent {
+  readonly deadlock: Deadlock;
+  readonly jails: Contention["jails"];
 }
 
 /** The task of a jail's thread. Absolute URLs, so that any file can be named. */
@@ -96,8 +105,11 @@ export type JailEvent =
   /** A process from outside has its pid, and its program is about to run. */
   | { readonly type: "started"; readonly pid: Pid }
   | { readonly type: "refused"; readonly text: string }
-  /** Its programs are gone, but not all that they began: the thread is to be ended. */
-  | { readonly type: "lingers" }
+  /**
+   * Its programs are gone. The thread is to be ended: what they began, and what they keep in
+   * variables of modules, segments of this jail among it, would be there for the next jail.
+   */
+  | { readonly type: "done" }
   /** The stack of this process is gone; nothing more comes from it. */
   | { readonly type: "unwound"; readonly root: Pid }
   /** Nor from any of its descendants in this thread. */

@@ -6,9 +6,11 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { Contention } from "@jailyard/abi/contention";
 import { type Errno, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jailyard/abi/jail";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import { contention } from "@jailyard/kernel/contention";
 import { deadlineElsewhere, expireElsewhere, sleepsElsewhere } from "@jailyard/kernel/elsewhere";
 import { facilityBusy } from "@jailyard/kernel/facility";
 import { leftIn } from "@jailyard/kernel/invariants";
@@ -19,6 +21,7 @@ import type { Prison } from "@jailyard/kernel/prison";
 import { psignal, setcred } from "@jailyard/kernel/proc";
 import { sysctlRead, sysctlWrite } from "@jailyard/kernel/sysctl";
 import { SLEEPING, ZOMBIE } from "@jailyard/kernel/thread";
+import { waiting } from "@jailyard/kernel/waitfor";
 import { homeOf } from "@jailyard/memory/sleepers";
 import { GatePage, type GateShape } from "@jailyard/trap/gate";
 import type { KernelGate } from "@jailyard/trap/kern";
@@ -239,6 +242,16 @@ export class Control {
       jails: [...k.prisons].map((prison) => this.#jailStats(prison)),
       pageBytes: k.pages.lentBytes,
     };
+  }
+
+  /** What is known of locks, and who waits for whom. */
+  contention(): Contention {
+    return contention(this.#k, this.#gate.calls);
+  }
+
+  /** Of that, who waits for whom: little, and quickly told. */
+  waiting(): Pick<Contention, "waiting" | "jails"> {
+    return { waiting: waiting(this.#k), jails: Object.fromEntries(this.#k.book.jails) };
   }
 
   #jailStats(prison: Prison): JailStats {

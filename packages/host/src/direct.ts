@@ -37,12 +37,13 @@ export function makeDirect(
   commons: Commons,
   site: SiteBoot,
   own: boolean,
+  nanos: () => number,
 ): void {
   const self = homeOf(boot.thread);
   const bell = new Int32Array(boot.bell);
   const where = { self, home: own ? OWN : self, head: headOf(gate.page) };
   const ring = (): void => ringKernel(bell);
-  const place = new MappedSite(commons, site, where, ring, () => gate.receive());
+  const place = new MappedSite(commons, site, where, ring, () => gate.receive(), nanos);
   gate.onPost = (message) => place.map(message as Mapping);
   const thread: DirectThread = { bind: (slot) => bind(place, gate.page, slot) };
   gate.direct = thread;

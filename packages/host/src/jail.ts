@@ -169,7 +169,7 @@ export class Jail {
   /** What a thread of this jail tells. */
   event(thread: JailThread, event: JailEvent): void {
     if (event.type === "started") return void this.#handle(event.pid, thread);
-    if (event.type === "lingers") return thread.terminate();
+    if (event.type === "done") return thread.done();
     if (event.type === "refused") {
       return void this.yard.log.error({ jail: this.name }, event.text);
     }

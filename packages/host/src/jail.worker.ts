@@ -20,6 +20,7 @@ import type { JailControl, JailEvent, JailTask, OwnStart, Start } from "./boot.t
 import { makeDirect } from "./direct.ts";
 import { endpoint } from "./endpoint.ts";
 import { inodeOf } from "./inode.ts";
+import { nanosSince } from "./nanos.ts";
 import { resolvePackage } from "./resolve.ts";
 
 resolvePackage();
@@ -28,25 +29,22 @@ resolvePackage();
 export default async function jailThread(task: JailTask): Promise<void> {
   const { buffer, shape } = task.commons;
   const shared = commons(buffer, shape);
-  const gate = new UserGate(task.gate, shared.sleepers);
-  if (task.site) makeDirect(gate, task.gate, shared, task.site, task.own !== undefined);
+  const nanos = nanosSince(task.commons.epoch);
+  const gate = new UserGate(task.gate, shared.sleepers, shape.profile.pids > 0 ? nanos : null);
+  if (task.site) {
+    makeDirect(gate, task.gate, shared, task.site, task.own !== undefined, nanos);
+  }
   const tell = (event: JailEvent): void => task.events.postMessage(event);
   try {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);
     else await runOwn(task, gate, tell, task.own);
-    if (lingers()) {
-      tell({ type: "lingers" });
-      await new Promise(() => {}); // until it is terminated
-    }
+    tell({ type: "done" });
+    await new Promise(() => {}); // until it is terminated: see JailEvent
   } finally {
     task.events.close();
     task.gate.port.close();
   }
 }
-
-/** Did programs leave timers, files or sockets? They would go on in the next jail of the thread. */
-const lingers = (): boolean =>
-  process.getActiveResourcesInfo().some((what) => what !== "MessagePort" && what !== "Immediate");
 
 function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
   let running = 1;

@@ -43,6 +43,7 @@ export class JailThread {
   readonly #abort = new AbortController();
   /** A killed process did not give the thread back, and it was terminated. */
   isStuck = false;
+  #done = false;
   #looking = false;
 
   private constructor(jail: Jail, task: JailTask, parts: Parts) {
@@ -91,7 +92,7 @@ export class JailThread {
     const { signal } = this.#abort;
     const error = await yard.pool.run(task, { transferList: ports as never, signal }).then(
       () => null,
-      (why: Error) => (signal.aborted ? new Error("terminated") : why),
+      (why: Error) => (this.#done ? null : signal.aborted ? new Error("terminated") : why),
     );
     for (const port of ports) port.close(); // ours still, if the task never ran
     await heard; // the pool lets go of a thread before its last instruction
@@ -167,6 +168,12 @@ export class JailThread {
       this.terminate();
     }
     await this.over;
+  }
+
+  /** All its programs have ended. */
+  done(): void {
+    this.#done = true;
+    this.terminate();
   }
 
   /**

@@ -10,13 +10,16 @@ import { parentPort, workerData } from "node:worker_threads";
 import { C_BROKEN, commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeKernel, nextDeadline, run, tick } from "@jailyard/kernel/kernel";
 import { takeWoken, unsleep } from "@jailyard/kernel/runq";
+import { DeadlockWatch } from "@jailyard/kernel/waitfor";
 import { KERNEL } from "@jailyard/memory/sleepers";
 import { KernelGate, type KernThread } from "@jailyard/trap/kern";
 import { expose } from "comlink";
 import { Bindings } from "./bindings.ts";
-import type { CommonsBoot, KernelBoot } from "./boot.ts";
+import type { CommonsBoot, DeadlockEvent, KernelBoot } from "./boot.ts";
 import { Control, type System } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
+import { GateProfile } from "./gateprofile.ts";
+import { nanosSince } from "./nanos.ts";
 
 if (parentPort === null) throw new Error("kernel.worker.ts is started by boot() in yard.ts");
 /** A clock that stands still does not stand at 0: times that are set are told from others. */
@@ -24,6 +27,10 @@ const VIRTUAL_START_MS = 1_000_000_000_000;
 const boot = workerData as KernelBoot;
 const gate = new KernelGate(boot.bell, availableParallelism());
 const system = makeSystem(boot.config, boot.commons);
+const deadlocks = new DeadlockWatch();
+/** Milliseconds between two looks for deadlocks; a deadlock is one that two looks see. */
+const LOOK_MS = 200;
+let nextLook = 0;
 let stopped = false;
 const control = new Control(system, gate, makeSystem, () => {
   stopped = true;
@@ -32,10 +39,12 @@ const control = new Control(system, gate, makeSystem, () => {
 let panic: unknown;
 
 /** A kernel and what binds it to the gate. */
-function makeSystem(config: KernelConfig, { buffer, shape }: CommonsBoot): System {
-  const k = makeKernel({ ...config, commons: commons(buffer, shape) });
+function makeSystem(config: KernelConfig, { buffer, shape, epoch }: CommonsBoot): System {
+  const nanos = nanosSince(epoch);
+  const k = makeKernel({ ...config, nanos, commons: commons(buffer, shape) });
   if (boot.virtualClock) tick(k, VIRTUAL_START_MS);
   gate.more = () => k.commons.sleepers.hasLook(KERNEL);
+  if (k.profile.on) gate.watch = new GateProfile(k.profile, (ix) => bindings.jidOf(ix));
   const bindings = new Bindings(k, boot.direct, (event) => parentPort!.postMessage(event));
   return { k, bindings };
 }
@@ -49,14 +58,28 @@ function clock(): void {
   takeWoken(k);
   if (k.drainers.size > 0) for (const drainer of k.drainers) unsleep(k, drainer);
   if (k.runq.length > 0) run(k);
+  lookForDeadlocks();
   system.bindings.settle(); // a kldunload that slept may be over
+}
+
+function lookForDeadlocks(): void {
+  const { k } = system;
+  const now = performance.now();
+  if (!k.profile.on || now < nextLook) return;
+  nextLook = now + LOOK_MS;
+  for (const deadlock of deadlocks.look(k)) {
+    const event: DeadlockEvent = { deadlock, jails: Object.fromEntries(k.book.jails) };
+    parentPort!.postMessage(event);
+  }
 }
 
 function untilDeadline(): number {
   if (boot.virtualClock) return Number.POSITIVE_INFINITY;
   const now = Date.now();
-  const second = boot.direct ? 1000 - (now % 1000) : Number.POSITIVE_INFINITY; // others read the clock
-  return Math.max(0, Math.min(nextDeadline(system.k) - now, second));
+  const look = deadlocks.sees ? LOOK_MS : Number.POSITIVE_INFINITY;
+  const ticks = boot.direct || (system.k.profile.on && system.k.queued.size > 0);
+  const second = ticks ? 1000 - (now % 1000) : Number.POSITIVE_INFINITY; // others read the clock
+  return Math.max(0, Math.min(nextDeadline(system.k) - now, second, look));
 }
 
 function dispatch(thread: KernThread, slot: number, sysno: number): void {

@@ -7,6 +7,7 @@ export * from "@jailyard/abi/msg";
 export * from "@jailyard/abi/sem";
 export * from "@jailyard/abi/shm";
 export { SIGNALS, type SignalName } from "@jailyard/abi/signal";
+export * from "@jailyard/abi/socket";
 export { SegvError, SysError } from "@jailyard/abi/syserror";
 export type * from "@jailyard/abi/types";
 export type { Process } from "@jailyard/trap/process";

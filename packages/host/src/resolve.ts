@@ -28,7 +28,9 @@ export function holdModules(held: Held, programapi: string): void {
   api = programapi;
 }
 
-export function resolvePackage(): void {
+/** `fallback`: what stands in for the package where it is not installed; programapi if absent. */
+export function resolvePackage(fallback = api): void {
+  api = fallback;
   if (registered || !("registerHooks" in module)) return;
   registered = true;
   module.registerHooks({
@@ -60,7 +62,10 @@ function wholePackage(resolved: module.ResolveFnOutput): module.ResolveFnOutput 
     (name: string) =>
     async (...args: unknown[]): Promise<unknown> =>
       (await import(`${url}?whole`))[name](...args);
-  held[url] = { ...held[api], boot: whole("boot"), tool: whole("tool"), YardError };
+  const others = Object.fromEntries(
+    ["boot", "scenario", "tool"].map((name) => [name, whole(name)]),
+  );
+  held[url] = { ...held[api], ...others, YardError };
   return resolved;
 }
 

@@ -4,6 +4,13 @@
  */
 
 import { Worker } from "node:worker_threads";
+import {
+  type Contention,
+  type Deadlock,
+  deadlockText,
+  STATS,
+  type Stats,
+} from "@jailyard/abi/contention";
 import { errnoName, OK, strerror } from "@jailyard/abi/errno";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import { parseJailParams } from "@jailyard/abi/jailparam";
@@ -22,7 +29,7 @@ import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
-import type { CommonsBoot, EndedEvent, KernelBoot } from "./boot.ts";
+import type { CommonsBoot, DeadlockEvent, EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
@@ -31,10 +38,21 @@ import type { JailThread } from "./jailthread.ts";
 import { makeThreadsKillable } from "./killable.ts";
 import { Lifeline } from "./lifeline.ts";
 import { type Logger, type LogLevel, makeLog } from "./log.ts";
+import { epochNow } from "./nanos.ts";
 import { PLACEMENTS, type Placement } from "./placement.ts";
 import { YardError } from "./yarderror.ts";
 
-export { LOCKINGS, type Locking, PLACEMENTS, type Placement, WAKES, type Wake, YardError };
+export {
+  LOCKINGS,
+  type Locking,
+  PLACEMENTS,
+  type Placement,
+  STATS,
+  type Stats,
+  WAKES,
+  type Wake,
+  YardError,
+};
 
 export interface YardConfig {
   readonly model?: ModelName;
@@ -54,6 +72,8 @@ export interface YardConfig {
   readonly wake?: Wake;
   /** What a lock covers: an `object`, or all that FreeBSD's global mutexes cover (`freebsd`). */
   readonly locks?: Locking;
+  /** What is measured of locks: `contended` if absent. */
+  readonly stats?: Stats;
   /** Processes that one jail's thread can run as coroutines; a power of two. */
   readonly slots?: number;
   /** What the program of one thread may allocate, segments apart; one that wants more ends it. */
@@ -112,6 +132,10 @@ export class Yard {
   readonly jails = new Map<string, Jail>();
   readonly pool: Piscina;
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
+  /** Told of each deadlock of semaphores, within a second or two. */
+  readonly deadlockListeners = new Set<(deadlock: Deadlock, jails: Contention["jails"]) => void>();
+  /** When its statistics began to count time. */
+  readonly epoch = epochNow();
   shape: GateShape;
   /** What all threads share beside the bell. */
   commons: Commons;
@@ -168,8 +192,9 @@ export class Yard {
     };
     const heap = heapOf(this.config.kernelMemoryMib);
     const worker = new Worker(file("kernel"), { workerData, name: "kernel", ...heap });
-    worker.on("message", (message: Partial<EndedEvent>) => {
+    worker.on("message", (message: Partial<EndedEvent & DeadlockEvent>) => {
       if (message.xstat !== undefined) this.#processEnded(message as EndedEvent);
+      if (message.deadlock !== undefined) this.#deadlocked(message as DeadlockEvent);
     });
     worker.on("error", (error) => this.#died(error as Error));
     worker.on("exit", (code) => {
@@ -194,6 +219,11 @@ export class Yard {
     void this.pool.destroy(); // also threads that sleep in calls, for which there is no answer now
   }
 
+  #deadlocked({ deadlock, jails }: DeadlockEvent): void {
+    this.log.warn(deadlockText(deadlock, jails));
+    for (const listener of this.deadlockListeners) listener(deadlock, jails);
+  }
+
   /** Why the yard died; null unless its kernel's thread did. */
   get failure(): YardError | null {
     return this.#failure;
@@ -212,7 +242,7 @@ export class Yard {
 
   get commonsBoot(): CommonsBoot {
     const { buffer, shape } = this.commons;
-    return { buffer, shape };
+    return { buffer, shape, epoch: this.epoch };
   }
 
   /** What threads of jails need for calls on pages; undefined in placement `central`. */
@@ -275,7 +305,8 @@ export class Yard {
     const config = { ...this.config, limits };
     const commons = makeCommons(kernelConfig(config), MAX_THREADS + 1);
     const { buffer, shape } = commons;
-    if (!(await this.control.reset(kernelConfig(config), { buffer, shape }))) {
+    const shared = { buffer, shape, epoch: this.epoch };
+    if (!(await this.control.reset(kernelConfig(config), shared))) {
       throw new YardError("a yard starts over once all its jails have ended");
     }
     this.config = config;
@@ -288,6 +319,11 @@ export class Yard {
 
   stats(): Promise<KernelStats> {
     return this.control.stats();
+  }
+
+  /** What has been measured of locks so far, and who waits for whom now. */
+  contention(): Promise<Contention> {
+    return this.control.contention();
   }
 
   /** An index at the gate for a new thread. @throws YardError if all are taken */
@@ -385,14 +421,14 @@ const heapOf = (
 
 function kernelConfig(config: YardConfig): KernelConfig {
   const { model, lateLoad, limitScope, wake, locks } = config;
-  const { limits, modules, racct, sysvipc_allowed, maxproc } = config;
+  const { limits, modules, racct, sysvipc_allowed, maxproc, stats = "contended" } = config;
   const policy = { model, lateLoad, limitScope, wake, locks };
-  return { ...policy, limits, modules, racct, sysvipc_allowed, maxproc } as KernelConfig;
+  return { ...policy, limits, modules, racct, sysvipc_allowed, maxproc, stats } as KernelConfig;
 }
 
 const isDirect = ({ placement = "direct" }: YardConfig): boolean => placement === "direct";
 
-function siteOf({ limits = {}, wake, locks, racct, virtualClock }: YardConfig): SiteBoot {
+function siteOf({ limits = {}, wake, locks, racct, virtualClock, stats }: YardConfig): SiteBoot {
   const { semume, semopm } = semInfo(limits);
   const { msgssz, msgtql, msgmnb } = msgInfo(limits);
   return {
@@ -401,6 +437,7 @@ function siteOf({ limits = {}, wake, locks, racct, virtualClock }: YardConfig): 
     globalLocks: locks === "freebsd",
     racct: racct ?? false,
     virtualClock: virtualClock ?? false,
+    stats: stats ?? "contended",
   };
 }
 

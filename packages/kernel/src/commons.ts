@@ -7,10 +7,12 @@
  *   locks    FreeBSD's global mutexes, for the lock policy `freebsd`
  *   semu     which process has each of the semmnu undo structures
  *   rows     one a process: its sleep, and what it sleeps for
+ *   profile  statistics of locks
  */
 import { MTX_WORDS } from "@jailyard/memory/mutex";
 import { bytesOf, Carver, type Columns } from "@jailyard/memory/page";
 import { Sleepers } from "@jailyard/memory/sleepers";
+import { type ProfileShape, type ProfileTables, profileBytes, profileTables } from "./profile.ts";
 
 // Words.
 export const C_TIME = 0; // time_second, unsigned
@@ -57,6 +59,7 @@ export interface CommonsShape {
   /** Homes: threads at the gate, and the kernel's. */
   readonly homes: number;
   readonly semmnu: number;
+  readonly profile: ProfileShape;
 }
 
 export interface Commons {
@@ -72,12 +75,13 @@ export interface Commons {
   readonly rows: Columns<typeof ROWS>;
   /** SHOWN_SOPS rows for each row. */
   readonly shown: Columns<typeof SHOWN>;
+  readonly profile: ProfileTables;
 }
 
-export function commonsBytes({ maxproc, homes, semmnu }: CommonsShape): number {
+export function commonsBytes({ maxproc, homes, semmnu, profile }: CommonsShape): number {
   const words = (WORDS + GLOBAL_LOCKS * MTX_WORDS + semmnu) * 4 + 1024;
   const rows = bytesOf(ROWS, maxproc + 1) + bytesOf(SHOWN, (maxproc + 1) * SHOWN_SOPS);
-  return words + Sleepers.bytes(maxproc, homes) + rows;
+  return words + Sleepers.bytes(maxproc, homes) + rows + profileBytes(profile);
 }
 
 /** Both sides give the same shape. */
@@ -93,5 +97,6 @@ export function commons(buffer: SharedArrayBuffer, shape: CommonsShape): Commons
     sleepers: new Sleepers(carver, shape.maxproc, shape.homes),
     rows: carver.columns(ROWS, shape.maxproc + 1),
     shown: carver.columns(SHOWN, (shape.maxproc + 1) * SHOWN_SOPS),
+    profile: profileTables(carver, shape.profile),
   };
 }

@@ -44,17 +44,20 @@ import {
 } from "@jailyard/abi/wire";
 import { unjailed } from "./cred.ts";
 import { msgSleptOn } from "./elsewhere.ts";
-import { ipcnsCreate, ipcnsEnter, ipcnsList } from "./ipcnscall.ts";
+import { close } from "./filedesc.ts";
+import { ipcnsCreate, ipcnsEnter, ipcnsList, ipcnsRmid } from "./ipcnscall.ts";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
 import type { Kernel } from "./kernel.ts";
 import { kinfoProcs } from "./kinfo.ts";
 import { kldload, kldstat, kldunload } from "./kld.ts";
+import { label } from "./label.ts";
 import { limitUse } from "./limituse.ts";
 import { listing } from "./listing.ts";
 import { msgrcv, msgsnd, msgsndWoken } from "./msg.ts";
 import { msgctl, msgget } from "./msgctl.ts";
 import { sizeOf } from "./msgpass.ts";
+import { unlink } from "./namei.ts";
 import { exec, exit1, fork, kill, psignal, setcred, type WaitStatus, wait4 } from "./proc.ts";
 import { rctlAddRule, rctlGetLimits, rctlGetRacct, rctlGetRules, rctlRemoveRule } from "./rctl.ts";
 import { semop } from "./sem.ts";
@@ -63,6 +66,7 @@ import { shmat, shmdt, shmget } from "./shm.ts";
 import { shmctl } from "./shmctl.ts";
 import { sysctlAbout, sysctlNames, sysctlRead, sysctlWrite } from "./sysctl.ts";
 import { deny, type Thread } from "./thread.ts";
+import { accept, bind, connect, listen, recv, send, socket } from "./unix.ts";
 
 const COM_30 = COM(30);
 const PROC_416 = PROC(416);
@@ -306,9 +310,22 @@ const ipcsCall: Call = (k, tf, td, a) => {
   return OK;
 };
 
-/** A name in the data area, `a[0]` bytes, and the facility by number. */
-const ipcnsCall = (call: typeof ipcnsCreate): Call =>
-  withArgument<string>((k, _tf, td, name, a) => call(k, td, FACILITIES[a[1]], String(name)));
+/** A name in the data area, `a[0]` bytes, the facility by number, and of ipcns_rmid an id. */
+const ipcnsCall = (call: typeof ipcnsRmid): Call =>
+  withArgument<string>((k, _tf, td, name, a) =>
+    call(k, td, FACILITIES[a[1]], String(name), a[2] | 0),
+  );
+
+/** A path in the data area, `a[0]` bytes, and the descriptor. */
+const pathCall = (call: typeof bind): Call =>
+  withArgument<string>((k, _tf, td, path, a) => call(k, td, a[1] | 0, String(path)));
+
+/** As many bytes of the data area as the caller says, and there are. */
+const area = ({ frame: { u8 } }: Trapframe, length: number): Uint8Array =>
+  u8.subarray(0, Math.max(0, Math.min(long(length), u8.length)));
+
+/** While it sleeps the caller may write what it likes over the data area. */
+const sendCall: Call = (k, tf, td, a) => send(k, td, a[0] | 0, area(tf, a[1]).slice(), a[2] | 0);
 
 function result(call: (k: Kernel, tf: Trapframe) => unknown): Call {
   return (k, tf) => {
@@ -393,6 +410,18 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_getppid, { call: retval((td) => td.p_pptr?.p_pid ?? 1) }],
   [sys.SYS_execve, { call: withArgument<string>((k, _tf, td, comm) => exec(k, td, comm)) }],
   [sys.SYS_sigaction, { call: sigactionCall }],
+  [sys.SYS_socket, { call: (k, _tf, td, a) => socket(k, td, a[0] | 0, a[1] | 0, a[2] | 0) }],
+  [sys.SYS_bind, { call: pathCall(bind) }],
+  [sys.SYS_listen, { call: (k, _tf, td, a) => listen(k, td, a[0] | 0, a[1] | 0) }],
+  [sys.SYS_connect, { call: pathCall(connect) }],
+  [sys.SYS_accept, { call: (k, _tf, td, a) => accept(k, td, a[0] | 0) }],
+  [sys.SYS_sendto, { call: sendCall }],
+  [sys.SYS_recvfrom, { call: (k, tf, td, a) => recv(k, td, a[0] | 0, area(tf, a[1]), a[2] | 0) }],
+  [sys.SYS_close, { call: (k, _tf, td, a) => close(k, td, a[0] | 0) }],
+  [
+    sys.SYS_unlink,
+    { call: withArgument<string>((k, _tf, td, path) => unlink(k, td, String(path))) },
+  ],
   [sys.SYS_getcred, { call: result((_k, tf) => credOf(tf)) }],
   [sys.SYS_setcred, { call: setcredCall }],
   [sys.SYS_sysctl, { call: sysctlCall }],
@@ -418,8 +447,17 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
     { call: withArgument<string>((k, _tf, td, file) => kldunload(k, td, String(file))) },
   ],
   [sys.SYS_kldstat, { call: result((k) => kldstat(k)) }],
+  [
+    sys.SYS_label,
+    {
+      call: withArgument<string>((k, _tf, td, text, a) =>
+        label(k, td, FACILITIES[a[1]], a[2] | 0, a[3] | 0, String(text)),
+      ),
+    },
+  ],
   [sys.SYS_ipcns_create, { call: ipcnsCall(ipcnsCreate) }],
   [sys.SYS_ipcns_enter, { call: ipcnsCall(ipcnsEnter) }],
+  [sys.SYS_ipcns_rmid, { call: ipcnsCall(ipcnsRmid) }],
   [sys.SYS_ipcns_list, { call: result((k, { td }) => ipcnsList(k, td)) }],
   [sys.SYS_sysctlnames, { call: result((k) => sysctlNames(k)) }],
   [sys.SYS_sysctlabout, { call: sysctlAboutCall }],

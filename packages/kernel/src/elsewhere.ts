@@ -11,6 +11,7 @@ import { tableOf } from "./facility.ts";
 import { type IpcPage, P_ALIVE, P_IX, T_STAMP } from "./ipcpage.ts";
 import type { IpcObject } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
+import { waitOver } from "./lockwait.ts";
 import { msgLetGo } from "./msg.ts";
 import { msgUnkeep, RETRY_MS } from "./msgpass.ts";
 import type { MsgQueue } from "./msgq.ts";
@@ -87,6 +88,7 @@ export function killElsewhere(k: Kernel, td: Thread): void {
   lockQueue(k, object.page);
   if (sleepers.isAsleep(td.tid)) unlink(k, td.tid, object.page);
   const granted = sleepers.state[td.tid] === GRANTED;
+  waitOver(k, td.tid);
   sleepers.wake(td.tid, KILLED);
   if (object.page.hdr[P_ALIVE] === 1) {
     if (rows.facility[td.tid] === SLEEPS_SEM) forgetSem(k, td.tid, object as SemSet, granted);

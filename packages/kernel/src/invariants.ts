@@ -21,6 +21,7 @@ import { structuresInUse } from "./semundo.ts";
 import { NOT_COUNTED } from "./semvec.ts";
 import { P_NATTCH } from "./shmpage.ts";
 import { isRemoved, segBytes } from "./shmseg.ts";
+import { brokenSockets } from "./socket.ts";
 import { RUNNING, SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
 
 type AnyObject = IpcObject<IpcPage>;
@@ -43,8 +44,9 @@ export function brokenInvariants(k: Kernel): string[] {
   const c: Check = { k, broken: [] };
   checkCounts(c);
   checkThreads(c);
-  for (const table of tables(k)) checkTable(c, table);
+  for (const f of present(k)) checkTable(c, f);
   checkUndo(c);
+  c.broken.push(...brokenSockets(k));
   const objects = tables(k).flatMap(liveIn);
   checkPrisons(
     c,
@@ -66,6 +68,7 @@ export function leftIn(k: Kernel): Record<string, number> {
     msg: k.modules.msg.loaded ? k.msg.table.live : 0,
     undo: structuresInUse(k.commons),
     timeouts: k.timeouts.size,
+    sockets: k.files.sockets.size,
     pages: k.pages.lentBytes,
     ipcns: k.model.spaces === null ? 0 : k.ipcns.size - present(k).length, // one of each is the host's
     usage: k.usage === null ? 0 : present(k).reduce((all, f) => all + k.usage![f].size, 0),
@@ -104,15 +107,16 @@ function bytesOf({ page }: AnyObject): number {
 }
 
 /** A key finds its object, and no key finds anything else. [COM-6] */
-function checkTable(c: Check, table: IpcTable<IpcPage>): void {
+function checkTable(c: Check, f: Facility): void {
   const { k } = c;
+  const table: IpcTable<IpcPage> = tableOf(k, f);
   const live = liveIn(table);
   equal(c, "live objects", table.live, live.length);
   const keyed = live.filter((object) => object.page.hdr[P_KEY] !== 0 && !isLeaving(object));
   equal(c, "keys", table.keys, keyed.length);
   for (const object of keyed) {
     equal(c, "object of a key", table.find(object.space, object.page.hdr[P_KEY]), object);
-    equal(c, "its key space", object.space, k.model.keySpace(k, "sem", object.cred));
+    equal(c, "its key space", object.space, k.model.keySpace(k, f, object.cred));
   }
 }
 

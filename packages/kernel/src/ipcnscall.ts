@@ -1,6 +1,6 @@
 /**
- * ipcns_create(2), ipcns_enter(2) and ipcns_list(2): ours, after what the mail of 2006 asks for and
- * unshare(2), setns(2) and lsns(8) of Linux.
+ * ipcns_create(2), ipcns_enter(2), ipcns_list(2) and ipcns_rmid(2): ours, after what the mail of 2006
+ * asks for and unshare(2), setns(2) and lsns(8) of Linux.
  *
  * A process leaves a name space as on Linux: its SEM_UNDO entries are applied, for there is no way
  * to them afterwards, and what it has attached stays attached.
@@ -15,6 +15,7 @@ import {
   type Errno,
   OK,
 } from "@jailyard/abi/errno";
+import { IPC_RMID } from "@jailyard/abi/ipc";
 import type { IpcnsRow } from "@jailyard/abi/ipcns";
 import { IPCNS_NAME_MAX } from "@jailyard/abi/ipcns";
 import { HIST } from "@jailyard/abi/reason";
@@ -30,7 +31,9 @@ import {
   ipcnsOf,
 } from "./ipcns.ts";
 import type { Kernel } from "./kernel.ts";
-import { semexit } from "./semctl.ts";
+import { msgctl } from "./msgctl.ts";
+import { semctl, semexit } from "./semctl.ts";
+import { shmctl } from "./shmctl.ts";
 import { deny, type Thread } from "./thread.ts";
 
 const HIST_5 = HIST(5);
@@ -99,6 +102,37 @@ function mayMove(
   if (!privileged(td.p_ucred)) return deny(td, EPERM, HIST_12);
   return ipcnsOf(f, td.p_ucred) ?? deny(td, ENOSYS, HIST_8);
 }
+
+/**
+ * ipcns_rmid(2): IPC_RMID of an object in the name space called `name`, without going there: what the
+ * host needs to manage what jails allocated, as IPC_RMID cannot say in which name space.
+ *
+ * @returns OK; ENOENT for the name; what IPC_RMID gives to one who is there; else as ipcns_enter(2)
+ */
+export function ipcnsRmid(
+  k: Kernel,
+  td: Thread,
+  f: Facility | undefined,
+  name: string,
+  id: number,
+): Errno {
+  const here = mayMove(k, td, f, k.model.spaces !== null);
+  if (typeof here === "number") return here;
+  const { ns_facility } = here;
+  const own = td.p_ucred;
+  const ns = ipcnsNamed(k, ns_facility, own.cr_prison, name);
+  if (ns === null) return deny(td, ENOENT, HIST_10);
+  td.p_ucred = { ...own, cr_ipcns: { ...own.cr_ipcns, [ns_facility]: ns } }; // for this call alone
+  const error = REMOVERS[ns_facility](k, td, id);
+  td.p_ucred = own;
+  return error;
+}
+
+const REMOVERS: Readonly<Record<Facility, (k: Kernel, td: Thread, id: number) => Errno>> = {
+  msg: (k, td, id) => msgctl(k, td, id, IPC_RMID, null),
+  sem: (k, td, id) => semctl(k, td, id, 0, IPC_RMID, { val: 0, buf: null, array: null }),
+  shm: (k, td, id) => shmctl(k, td, id, IPC_RMID, null),
+};
 
 /** While the process cannot change its vector, on whatever page. */
 function applyUndo(k: Kernel, td: Thread): void {

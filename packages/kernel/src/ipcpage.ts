@@ -11,6 +11,7 @@ import type { IpcPerm } from "@jailyard/abi/ipc";
 import type { Key } from "@jailyard/abi/types";
 import { MTX_WORDS } from "@jailyard/memory/mutex";
 import type { Carver } from "@jailyard/memory/page";
+import type { Held } from "./lockwait.ts";
 
 export const P_ALIVE = 0; // 1 while the object exists
 export const P_IX = 1;
@@ -41,6 +42,8 @@ export interface IpcPage {
   readonly times: Float64Array;
   /** Threads that have the page mapped and are being ended: above 0 the kernel holds the lock. */
   frozen: number;
+  /** Since when this thread holds the lock; null unless the statistics are in mode full. */
+  held: Held | null;
 }
 
 /** Bytes of the header, before the body. */
@@ -52,6 +55,7 @@ export function carveHeader(carver: Carver): Omit<IpcPage, "buffer"> {
     hdr: carver.words(HEADER_WORDS),
     times: carver.view("f64", TIMES),
     frozen: 0,
+    held: null,
   };
 }
 

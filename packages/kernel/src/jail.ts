@@ -233,6 +233,7 @@ export function enterPrison(k: Kernel, td: Thread, pr: Prison): void {
   prisonHold(pr);
   prisonUse(pr);
   td.p_ucred = { ...old, cr_prison: pr, cr_ipcns: OWN_IPCNS };
+  k.profile.setJid(td.p_pid, pr.pr_id);
   k.racct?.credChanged(td, old);
   k.hooks.revoke(old.cr_prison);
   credDrop(k, old);

@@ -5,6 +5,7 @@
  * A call returns an errno or ESLEEP. After each call or clock tick the driver calls `run`, which
  * resumes what was woken, first woken first, until nothing can go on.
  */
+import { STATS, type Stats } from "@jailyard/abi/contention";
 import { type Errno, ESLEEP } from "@jailyard/abi/errno";
 import {
   type LimitSettings,
@@ -28,11 +29,15 @@ import type { IpcNamespace } from "./ipcns.ts";
 import type { IpcPage } from "./ipcpage.ts";
 import type { IpcTable } from "./ipctable.ts";
 import { LATE_LOADS, type LateLoad } from "./lateload.ts";
+import { LockBook } from "./lockbook.ts";
+import { KERNEL_OWNER, waitOver } from "./lockwait.ts";
 import { MODELS, type Model, type ModelName } from "./model.ts";
 import { modelNamed, policyProblem } from "./models.ts";
 import { type MsgState, msgRefunded } from "./msgq.ts";
+import { type Files, makeFiles } from "./namei.ts";
 import { newPrison, type Prison, prisonFree, prisonHold } from "./prison.ts";
 import { exit1 } from "./proc.ts";
+import { Profile, profileShape } from "./profile.ts";
 import { Racct } from "./rctl.ts";
 import { unsleep, wakeRow } from "./runq.ts";
 import type { SemPage } from "./sempage.ts";
@@ -61,6 +66,10 @@ export interface KernelConfig {
   readonly wake?: Wake;
   /** What a lock covers; object if absent. */
   readonly locks?: Locking;
+  /** Statistics of locks; off if absent. */
+  readonly stats?: Stats;
+  /** Monotonic nanoseconds since the yard began; stands still if absent. */
+  readonly nanos?: () => number;
   /** Memory that threads at the gate share; the kernel's own if absent. */
   readonly commons?: Commons;
 }
@@ -118,6 +127,8 @@ export interface Kernel extends Site {
   /** Name spaces of models where they are things of their own, by id, oldest first. */
   readonly ipcns: Map<number, IpcNamespace>;
   ipcnsSerial: number;
+  /** The tree of files, which holds names of sockets, and the sockets. */
+  readonly files: Files;
 
   /** By tid and by pid. */
   readonly threads: (Thread | null)[];
@@ -138,6 +149,7 @@ export interface Kernel extends Site {
   readonly drainers: Set<Thread>;
 
   readonly pages: PagePool;
+  readonly book: LockBook;
   sem: IpcTable<SemPage>;
   /** Semaphores in use in all sets. [SEM-4] */
   semtot: number;
@@ -188,13 +200,15 @@ function hostPrison(): Prison {
   return host;
 }
 
-/** Owner word of the locks that the kernel's thread takes; that of another thread is its home. */
-export const KERNEL_OWNER = 0x3fffffff;
+export const modeOf = ({ stats = "off" }: Pick<KernelConfig, "stats">): number =>
+  STATS.indexOf(stats);
 
 /** Commons for `config`; `homes` is how many threads can be at the gate, and one for the kernel. */
 export function makeCommons(config: KernelConfig, homes = 1): Commons {
   const { semmnu } = semInfo(config.limits ?? {});
-  const shape = { maxproc: config.maxproc ?? MAXPROC, homes, semmnu };
+  const maxproc = config.maxproc ?? MAXPROC;
+  const profile = profileShape(modeOf(config), maxproc, homes);
+  const shape = { maxproc, homes, semmnu, profile };
   return commons(new SharedArrayBuffer(commonsBytes(shape)), shape);
 }
 
@@ -226,13 +240,15 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
   const seminfo = semInfo(limits);
   const prison0 = hostPrison();
   const pages = new PagePool();
+  const shared = config.commons ?? makeCommons(config);
   const absent = (): Module => ({ loaded: false, calls: false, id: 0 });
   const k: Kernel = {
     model: modelNamed(config.model ?? MODELS[0]),
     limits,
     maxproc,
     hooks: NO_HOOKS,
-    commons: config.commons ?? makeCommons(config),
+    commons: shared,
+    profile: new Profile(shared.profile, modeOf(config), config.nanos ?? (() => 0)),
     nowMs: 0,
     now: 0,
     self: KERNEL_OWNER,
@@ -258,6 +274,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     lastJid: 0,
     ipcns: new Map(),
     ipcnsSerial: 0,
+    files: makeFiles(),
     threads: new Array(maxproc + 1).fill(null),
     freeTids: Array.from({ length: maxproc }, (_, i) => maxproc - i),
     limbo: [],
@@ -269,6 +286,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     queuesFrozen: 0,
     drainers: new Set(),
     pages,
+    book: new LockBook(),
     sem: undefined as never, // set by semInit, shmInit, msgInit
     shm: undefined as never,
     msg: undefined as never,
@@ -314,6 +332,7 @@ function resumeOne(k: Kernel, td: Thread): void {
   const error = td.td_resume!(k, td);
   td.td_timedout = false;
   if (error !== ESLEEP) {
+    waitOver(k, td.tid);
     td.td_resume = null;
     td.td_sleep = null;
     for (const drainer of k.drainers) unsleep(k, drainer);

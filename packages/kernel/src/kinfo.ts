@@ -14,6 +14,7 @@ import type { IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
 import { nameSeenBy, prisonIschild } from "./prison.ts";
 import { cansee } from "./proc.ts";
+import { socketWmesg } from "./socket.ts";
 import { SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
 
 /** What a sleeper sleeps on. */
@@ -41,7 +42,7 @@ export interface KinfoProc {
   readonly comm: string;
   /** R in its program or in a call, S asleep, Z ended and not waited for. */
   readonly state: "R" | "S" | "Z";
-  /** Why it sleeps: semwait, msgsnd, msgrcv, wait; empty if it does not. */
+  /** Why it sleeps: semwait, msgsnd, msgrcv, accept, sbwait, wait; empty if it does not. */
   readonly wmesg: string;
   readonly wchan: Wchan | null;
   readonly undo: readonly UndoEntry[];
@@ -75,7 +76,11 @@ function sleepOf(k: Kernel, td: Thread): Pick<KinfoProc, "state" | "wmesg" | "wc
   const { sleepers, rows } = k.commons;
   if (!sleepers.isAsleep(td.tid)) {
     const asleep = td.p_state === SLEEPING;
-    return { state: asleep ? "S" : "R", wmesg: asleep ? "wait" : "", wchan: null };
+    return {
+      state: asleep ? "S" : "R",
+      wmesg: asleep ? (socketWmesg(td) ?? "wait") : "",
+      wchan: null,
+    };
   }
   const f = rows.facility[td.tid] === SLEEPS_SEM ? "sem" : "msg";
   const wmesg = f === "sem" ? "semwait" : rows.sends[td.tid] === 1 ? "msgsnd" : "msgrcv";

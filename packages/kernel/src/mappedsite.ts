@@ -2,13 +2,16 @@
  * A thread of a jail as a place of calls, in placement `direct`: the pages that the kernel has mapped
  * into it, and what it is told of them.
  */
+import { STATS, type Stats } from "@jailyard/abi/contention";
 import { type Sembufs, sembufs } from "@jailyard/abi/sem";
 import { waitWhile } from "@jailyard/memory/futex";
 import type { Stuck } from "@jailyard/memory/mutex";
 import { KERNEL } from "@jailyard/memory/sleepers";
 import { C_BROKEN, C_DRAIN, C_TIME, type Commons } from "./commons.ts";
 import { type IpcPage, P_ALIVE } from "./ipcpage.ts";
+import { timed } from "./lockwait.ts";
 import { type MsgPage, msgPage } from "./msgpage.ts";
+import { Profile } from "./profile.ts";
 import { mostSops, type SemPage, semPage } from "./sempage.ts";
 import type { UndoVector } from "./semundo.ts";
 import type { Site } from "./site.ts";
@@ -55,7 +58,12 @@ export interface SiteBoot {
   readonly msgmnb: number;
   /** Timeouts are the kernel's affair: its clock stands still. */
   readonly virtualClock: boolean;
+  /** Statistics of locks. */
+  readonly stats: Stats;
 }
+
+/** No count of drops: a thread that has seen so many looks what there is at its next call. */
+export const NEVER = -1;
 
 /** How long a thread waits for the kernel before it rings again, in milliseconds. */
 const MEND_MS = 20;
@@ -69,28 +77,35 @@ export class MappedSite implements Site {
   readonly globalLocks: boolean;
   readonly queuesFrozen = 0;
   readonly home: number;
+  readonly profile: Profile;
+  /** Is every hold of a semaphore timed? */
+  readonly isFull: boolean;
   readonly stuck: Stuck = () => this.#callForHelp();
   readonly self: number;
   readonly #head: Head;
   /** Words of `head` and of the commons, for breakdown. */
   readonly headWords: Int32Array;
   readonly brokenAt: number;
+  readonly #dropsAt: number;
+  readonly #callerAt: number;
+  readonly #callsAt: number;
   readonly sops: Sembufs;
-  readonly text: Uint8Array;
   readonly #ringKernel: () => void;
   readonly #receive: () => void;
   readonly #sem = new Map<number, Mapped<SemPage>>();
   readonly #msg = new Map<number, Mapped<MsgPage>>();
-  #drops: number;
+  /** DROPS as far as it was followed. */
+  seenDrops: number;
   #maps: number;
   #lastId = -1;
   #last: Mapped<SemPage> | null = null;
+  #lastPage: SemPage | null = null;
   /** Pages that sleeping calls of this thread come back to. */
   readonly sleptOn = new Map<object, IpcPage>();
 
   /**
    * `self` owns the locks taken here; `home` is where its processes sleep; `receive` takes what the
-   * kernel has posted, and maps it.
+   * kernel has posted, and maps it; `nanos` is the profile's clock.
    */
   constructor(
     commons: Commons,
@@ -98,13 +113,19 @@ export class MappedSite implements Site {
     { self, home, head }: { self: number; home: number; head: Head },
     ringKernel: () => void,
     receive: () => void,
+    nanos: () => number,
   ) {
+    this.profile = new Profile(commons.profile, STATS.indexOf(boot.stats), nanos);
+    this.isFull = this.profile.full;
     this.#receive = receive;
     this.self = self;
     this.#head = head;
     this.headWords = head.words;
     this.brokenAt = head.broken;
-    this.#drops = head.words[head.drops];
+    this.#dropsAt = head.drops;
+    this.#callerAt = head.caller;
+    this.#callsAt = head.calls;
+    this.seenDrops = head.words[head.drops];
     this.#maps = head.words[head.maps];
     this.commons = commons;
     this.boot = boot;
@@ -114,16 +135,15 @@ export class MappedSite implements Site {
     this.#ringKernel = ringKernel;
     this.msginfo = { msgssz: boot.msgssz };
     this.sops = sembufs(mostSops(boot.semopm));
-    this.text = new Uint8Array(boot.msgmnb);
   }
 
   get now(): number {
     return this.commons.words[C_TIME] >>> 0;
   }
 
-  /** Is there a page that this thread is to let go of? */
+  /** Is there a page that this thread is to let go of, or did a call of it break? */
   get behind(): boolean {
-    return this.#head.words[this.#head.drops] !== this.#drops;
+    return this.headWords[this.#dropsAt] !== this.seenDrops;
   }
 
   /** Let go of what the kernel has taken from this thread, and say so. */
@@ -136,7 +156,7 @@ export class MappedSite implements Site {
       this.#forget();
     }
     if (!this.#sweep()) return;
-    this.#drops = at;
+    if (!this.isBroken) this.seenDrops = at;
     Atomics.store(words, dropped, at);
   }
 
@@ -156,11 +176,11 @@ export class MappedSite implements Site {
 
   /** Process `tid` begins to make a call: who holds a lock is found by this if the thread dies. */
   enter(tid: number): void {
-    this.#head.words[this.#head.caller] = tid;
+    this.headWords[this.#callerAt] = tid;
   }
 
   count(): void {
-    this.#head.words[this.#head.calls]++;
+    this.headWords[this.#callsAt]++;
   }
 
   countSleep(): void {
@@ -170,10 +190,11 @@ export class MappedSite implements Site {
   /** What the kernel posted. A page that is gone by now is none: `follow` says so. */
   map({ facility, id, maps, buffer, nsems, showsKey }: Mapping): void {
     const { semopm, msgtql, msgmnb } = this.boot;
-    this.#lastId = -1;
+    this.#forgetLast();
     const more = { showsKey, maps };
-    if (facility === "sem") this.#sem.set(id, { page: semPage(buffer, nsems, semopm), ...more });
-    else this.#msg.set(id, { page: msgPage(buffer, msgtql, msgmnb), ...more });
+    if (facility === "sem")
+      this.#sem.set(id, { page: timed(this, semPage(buffer, nsems, semopm)), ...more });
+    else this.#msg.set(id, { page: timed(this, msgPage(buffer, msgtql, msgmnb)), ...more });
   }
 
   sem(semid: number): Mapped<SemPage> | null {
@@ -182,8 +203,20 @@ export class MappedSite implements Site {
     if (mapped !== null) {
       this.#lastId = semid;
       this.#last = mapped;
+      this.#lastPage = this.isFull ? null : mapped.page; // holds are timed elsewhere
     }
     return mapped;
+  }
+
+  /** The page of the set that was used last, if that is it and nothing is to be looked after first. */
+  lastSem(semid: unknown): SemPage | null {
+    return semid === this.#lastId && !this.behind ? this.#lastPage : null;
+  }
+
+  #forgetLast(): void {
+    this.#lastId = -1;
+    this.#last = null;
+    this.#lastPage = null;
   }
 
   msg(msqid: number): Mapped<MsgPage> | null {
@@ -195,14 +228,12 @@ export class MappedSite implements Site {
     for (const map of [this.#sem, this.#msg]) {
       for (const [id, { maps }] of map) if (maps !== this.#maps) map.delete(id);
     }
-    this.#lastId = -1;
-    this.#last = null;
+    this.#forgetLast();
   }
 
   /** Let go of pages whose objects are gone. @returns false if a sleeping call has one still */
   #sweep(): boolean {
-    this.#lastId = -1;
-    this.#last = null;
+    this.#forgetLast();
     for (const map of [this.#sem, this.#msg]) {
       for (const [id, { page }] of map) if (page.hdr[P_ALIVE] === 0) map.delete(id);
     }

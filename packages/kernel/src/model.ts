@@ -59,22 +59,32 @@ export const MODEL_CALLS = [
   "jail_get",
   "jail_attach",
   "jail_remove",
+  "socket",
+  "bind",
+  "listen",
+  "connect",
+  "accept",
+  "send",
+  "recv",
+  "close",
+  "unlink",
   "kldload",
   "kldunload",
   "sysctl",
   "ipcns_create",
   "ipcns_enter",
   "ipcns_list",
+  "ipcns_rmid",
 ] as const;
 export type ModelCall = (typeof MODEL_CALLS)[number];
 
-/** For docs/models.md: whose model it is, and where its calls differ from those of jail-keyed. */
+/** For docs/models.md: whose model it is, and why its calls differ from those of jail-keyed. */
 export interface ModelAbout {
   /** The system, and the policies that would be its own. */
   readonly system: string;
   readonly lateLoad: LateLoad;
   readonly limits: LimitScope;
-  /** Why, by call; a call that is absent is the same. */
+  /** Why, by call. That a call differs is found by making it; one that does has its reason here. */
   readonly differs: Readonly<Partial<Record<ModelCall, string>>>;
   /** Where the model is its original and where it is not, a sentence each. */
   readonly beside: readonly string[];

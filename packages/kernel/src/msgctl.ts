@@ -28,6 +28,7 @@ import { privileged } from "./cred.ts";
 import { setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import type { Kernel } from "./kernel.ts";
+import { timed } from "./lockwait.ts";
 import { seer, shownKey } from "./model.ts";
 import { type MsgPage, msgPage, msgPageBytes, P_QBYTES, T_CTIME } from "./msgpage.ts";
 import { isDead } from "./msgpass.ts";
@@ -76,7 +77,8 @@ function msgCreate(k: Kernel, td: Thread, key: Key, msgflg: number): Errno {
   if (ix === -1 || inUse(k, "msg", space).objects >= msgmni) return deny(td, ENOSPC, MSG_16_MSGMNI);
   if (k.racct !== null && !k.racct.add(td, "nmsgq", 1)) return deny(td, ENOSPC, MSG_16_RACCT);
   const cred = td.p_ucred;
-  const page = msgPage(k.pages.take(msgPageBytes(msgtql, msgmnb)), msgtql, msgmnb);
+  const buffer = k.pages.take(msgPageBytes(msgtql, msgmnb));
+  const page = timed(k, msgPage(buffer, msgtql, msgmnb));
   const queue: MsgQueue = { ix, page, cred, space };
   k.msg.table.insert(queue, key, msgflg & ACCESSPERMS); // [MSG-17]
   page.hdr[P_QBYTES] = msgmnb;

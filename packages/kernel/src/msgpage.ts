@@ -34,6 +34,8 @@ const P_LAST = P_OWN + 6;
 const P_FREE = P_OWN + 7;
 const P_ROWS = P_OWN + 8;
 const P_BRK = P_OWN + 9;
+export const P_SENT = P_OWN + 10; // messages ever, modulo 2^32
+export const P_RECEIVED = P_OWN + 11;
 
 export const T_STIME = T_OWN;
 export const T_RTIME = T_OWN + 1;
@@ -45,14 +47,15 @@ export interface MsgPage extends IpcPage {
 }
 
 export const msgPageBytes = (msgtql: number, msgmnb: number): number =>
-  IPC_HEADER_BYTES + bytesOf(MSG, msgtql + 1) + bytesOf(ARENA, 2 * msgmnb);
+  IPC_HEADER_BYTES + bytesOf(MSG, msgtql + 1) + bytesOf(ARENA, 2 * msgmnb) + 128;
 
 /** The view of a queue on its buffer; both sides give the same limits. Row 0 stands for none. */
 export function msgPage(buffer: SharedArrayBuffer, msgtql: number, msgmnb: number): MsgPage {
   const carver = new Carver(buffer);
   const header = carveHeader(carver);
   const msg = carver.columns(MSG, msgtql + 1);
-  return { buffer, ...header, msg, arena: carver.view("u8", 2 * msgmnb) };
+  const { byteOffset } = carver.words(0); // from a cache line on: whole words are copied
+  return { buffer, ...header, msg, arena: new Uint8Array(buffer, byteOffset, 2 * msgmnb) };
 }
 
 /** Append a message of the first `length` bytes of `body`, zeros where it is shorter. [MSG-49] */
@@ -155,7 +158,8 @@ export function unlinkAfter(page: MsgPage, before: number): void {
   if (hdr[P_QNUM] === 0) hdr[P_BRK] = 0;
 }
 
-const SHORT = 64; // up to here a loop beats the view that set() needs
+const SHORT = 16; // up to here a loop beats set(): 12 against 16 ns
+const MIDDLE = 64; // up to here the view that set() needs for a part
 
 /** Copy `bytes` bytes of `from` at `at` to `to` at `toAt`. */
 export function copyBytes(
@@ -165,8 +169,15 @@ export function copyBytes(
   toAt: number,
   bytes: number,
 ): void {
-  if (bytes > SHORT) to.set(from.subarray(at, at + bytes), toAt);
+  if (bytes > SHORT && bytes === from.length) to.set(from, toAt);
+  else if (bytes > MIDDLE) to.set(from.subarray(at, at + bytes), toAt);
   else for (let i = 0; i < bytes; i++) to[toAt + i] = from[at + i];
+}
+
+/** The first `bytes` bytes of a message's text, in memory of their own: 48 ns for 64, copyBytes 76. */
+export function textOf({ arena, msg }: MsgPage, row: number, bytes: number): Uint8Array {
+  const spot = msg.spot[row];
+  return arena.slice(spot, spot + bytes);
 }
 
 /** Messages of the queue, and the segments of `msgssz` bytes that they take, by the links. */

@@ -24,6 +24,7 @@ import { MSG_LOCKED, MSG_NOERROR, type UserMsgbuf } from "@jailyard/abi/msg";
 import { MSG, type Reason } from "@jailyard/abi/reason";
 import { GRANTED, WOKEN } from "@jailyard/memory/sleepers";
 import { P_MODE, P_SLEEP_HEAD } from "./ipcpage.ts";
+import { queueWaits } from "./lockwait.ts";
 import {
   append,
   copyBytes,
@@ -34,11 +35,14 @@ import {
   P_LRPID,
   P_LSPID,
   P_QBYTES,
+  P_RECEIVED,
+  P_SENT,
   rowAfter,
   selectBefore,
   selects,
   T_RTIME,
   T_STIME,
+  textOf,
   unlinkAfter,
 } from "./msgpage.ts";
 import { freeSegs, poolGive, poolTake } from "./msgpool.ts";
@@ -118,6 +122,7 @@ function msgsndSleep(k: Site, td: Caller, page: MsgPage, send: MsgSend): Errno {
   rows.holder[td.tid] = isLocked(page) ? 0 : 1;
   page.hdr[P_MODE] |= MSG_LOCKED;
   sleepOn(k, td, page, SLEEPS_MSG);
+  queueWaits(k, td, page, true, page.hdr[P_LSPID]);
   return ESLEEP;
 }
 
@@ -142,6 +147,7 @@ function msgPost(k: Site, td: Caller, page: MsgPage, send: MsgSend): Errno {
   }
   append(page, mtype, mtext ?? NO_BYTES, msgsz);
   page.hdr[P_LSPID] = td.p_pid;
+  page.hdr[P_SENT]++;
   page.times[T_STIME] = k.now;
   td.td_retval = 0;
   if (k.handoff) {
@@ -197,6 +203,8 @@ export interface MsgWant {
   readonly msgsz: number;
   readonly msgtyp: number;
   readonly msgflg: number;
+  /** The text comes in memory of its own, of its length; what `msg` has is not written to. */
+  readonly fresh?: boolean;
 }
 
 /**
@@ -229,24 +237,27 @@ function msgrcvSleep(k: Site, td: Caller, page: MsgPage, want: MsgWant): Errno {
   rows.msgtyp[td.tid] = want.msgtyp;
   rows.msgsz[td.tid] = (want.msgflg & MSG_NOERROR) !== 0 ? HUGE : want.msgsz;
   sleepOn(k, td, page, SLEEPS_MSG);
+  queueWaits(k, td, page, false, 0);
   return ESLEEP;
 }
 
 /** Take the message after row `before`, copy it out, type last, and wake all. [MSG-59] [MSG-62] */
-function msgDeliver(
-  k: Site,
-  td: Caller,
-  page: MsgPage,
-  { msg, msgsz }: MsgWant,
-  before: number,
-): Errno {
+function msgDeliver(k: Site, td: Caller, page: MsgPage, want: MsgWant, before: number): Errno {
+  const { msg, msgsz } = want;
   const row = rowAfter(page, before);
   const bytes = Math.min(msgsz, page.msg.length[row]);
   msgTake(k, page, before);
   page.hdr[P_LRPID] = td.p_pid;
+  page.hdr[P_RECEIVED]++;
   page.times[T_RTIME] = k.now;
   if (k.handoff) serveSender(k, page);
   else wakeup(k, page);
+  if (want.fresh === true) {
+    td.td_retval = bytes;
+    msg!.mtext = textOf(page, row, bytes);
+    msg!.mtype = page.msg.type[row];
+    return OK;
+  }
   const mtext = msg === null ? null : msg.mtext;
   if (bytes > (mtext?.length ?? 0)) return deny(td, EFAULT, MSG_61); // memory ends before the text
   if (msg === null) return deny(td, EFAULT, MSG_62);

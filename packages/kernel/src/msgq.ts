@@ -81,6 +81,7 @@ export function msgFree(k: Kernel, queue: MsgQueue): void {
 
 /** A dead queue that nobody holds any more: its slot may be taken. */
 export function msgFreeSlot(k: Kernel, queue: MsgQueue): void {
+  k.book.retire("msg", queue, k.msg.table.idOf(queue));
   k.msg.table.remove(queue);
   count(k, "msg", queue.space, -1, 0);
   k.retire(queue.page);

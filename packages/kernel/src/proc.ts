@@ -10,8 +10,10 @@ import { ignoredByDefault, NSIG, SIGCHLD, SIGKILL, sigmask } from "@jailyard/abi
 import type { Pid } from "@jailyard/abi/types";
 import { KILLED } from "@jailyard/memory/sleepers";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
+import { fdcopy, fdescfree } from "./filedesc.ts";
 import { credDrop, credHold, OWN_IPCNS } from "./ipcns.ts";
 import type { Kernel } from "./kernel.ts";
+import { waitOver } from "./lockwait.ts";
 import {
   isAncestor,
   PRISON_ALIVE,
@@ -75,6 +77,9 @@ function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string):
   const td = blankThread(tid, nextPid(k), cred, parent, comm);
   k.threads[tid] = td;
   k.procs.set(td.p_pid, td);
+  k.profile.setJid(td.p_pid, cred.cr_prison.pr_id);
+  k.book.jails.set(cred.cr_prison.pr_id, cred.cr_prison.pr_name);
+  waitOver(k, tid); // of a process that had the row before and could not say so
   parent?.p_children.add(td);
   prisonHold(cred.cr_prison);
   prisonUse(cred.cr_prison);
@@ -115,6 +120,7 @@ function blankThread(
     p_xstat: 0,
     p_comm: comm,
     p_vmspace: null,
+    p_fd: [],
     td_undo: null,
     get p_semundo() {
       return this.td_undo?.inUse === true ? this.td_undo : null;
@@ -139,6 +145,7 @@ export function fork(k: Kernel, td: Thread): Errno {
   if (child === null) return deny(td, EAGAIN, PROC_FORK);
   child.p_sigcatch = td.p_sigcatch;
   vmspaceFork(k, td, child);
+  fdcopy(td, child);
   td.td_retval = child.p_pid;
   return OK;
 }
@@ -162,6 +169,7 @@ export function exit1(k: Kernel, td: Thread, xstat: number): void {
   k.hooks.dying(td);
   semexit(k, td);
   vmspaceExit(k, td);
+  fdescfree(k, td);
   td.p_state = ZOMBIE;
   td.p_xstat = xstat;
   for (const child of td.p_children) abandon(k, child);

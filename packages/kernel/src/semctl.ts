@@ -47,6 +47,7 @@ import { P_CUID, P_MODE, P_UID, setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import { IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
+import { timed } from "./lockwait.ts";
 import { seer, shownKey } from "./model.ts";
 import type { SemSet } from "./sem.ts";
 import { P_NSEMS, type SemPage, semPage, semPageBytes, T_CTIME } from "./sempage.ts";
@@ -110,7 +111,8 @@ function semCreate(k: Kernel, td: Thread, key: Key, nsems: number, semflg: numbe
   if (ix === -1 || used.objects >= semmni) return deny(td, ENOSPC, SEM_20_SEMMNI);
   if (k.racct !== null && !k.racct.add(td, "nsem", nsems)) return deny(td, ENOSPC, SEM_20_RACCT);
   const cred = td.p_ucred;
-  const page = semPage(k.pages.take(semPageBytes(nsems, semopm)), nsems, semopm);
+  const buffer = k.pages.take(semPageBytes(nsems, semopm));
+  const page = timed(k, semPage(buffer, nsems, semopm));
   const set: SemSet = { ix, page, cred, space };
   k.sem.insert(set, key, (semflg & ACCESSPERMS) | SEM_ALLOC);
   page.hdr[P_NSEMS] = nsems;
@@ -263,6 +265,7 @@ function semRemoveLocked(k: Kernel, set: SemSet, euid: number): void {
   k.semtot -= page.nsems;
   count(k, "sem", set.space, -1, page.nsems);
   forgetUndo(k, set.ix, ALL_SEMS);
+  k.book.retire("sem", set, k.sem.idOf(set));
   k.sem.remove(set);
   wakeup(k, page);
 }

@@ -11,6 +11,12 @@ const SEM = {
   sempid: "i32", // pid of the last operation
   semncnt: "u16", // # awaiting a greater semval
   semzcnt: "u16", // # awaiting semval = 0
+  // Statistics, modulo 2^32; see lockwait.ts.
+  taken: "i32", // decrements
+  changes: "i32", // of them those by another process than the last to change it
+  matched: "i32", // increments, of those that lockwait sees, by the last process to change it
+  crossed: "i32", // and by another
+  since: "f64", // mode full: when it was last decremented
 } as const;
 
 /** One operation that was applied, or is about to be. */

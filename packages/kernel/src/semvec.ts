@@ -14,6 +14,7 @@ import { GRANTED, WOKEN } from "@jailyard/memory/sleepers";
 import { C_SEMVMX, SHOWN_SOPS } from "./commons.ts";
 import { P_IX, P_SLEEP_HEAD, T_STAMP } from "./ipcpage.ts";
 import { ipcperm, permits } from "./ipcperm.ts";
+import { semGiven, semOperated, semOwned, semWaits } from "./lockwait.ts";
 import { P_APPLIED, P_FOR, P_UNDONE, type SemPage, T_OTIME } from "./sempage.ts";
 import { semundoAdjust, semundoNoted, semundoVector, type UndoVector } from "./semundo.ts";
 import { type Caller, deny, lockUndo, type Site, unlockUndo } from "./site.ts";
@@ -109,13 +110,14 @@ export function semopOne(
   undo: boolean,
 ): boolean {
   if (op === 0 || num >= page.nsems || !permits(td, page, IPC_W)) return false;
-  const { semval, semncnt, semzcnt, sempid } = page.sem;
+  const { semval, semncnt, semzcnt, sempid, taken } = page.sem;
   const value = semval[num] + op;
   if (value < 0 || (op > 0 && value > k.commons.words[C_SEMVMX])) return false;
   if (op > 0 ? semncnt[num] > 0 : value === 0 && semzcnt[num] > 0) return false;
   if (undo && !undoOne(k, td, page, num, op)) return false;
   semval[num] = value; // without undo all that it changes is this store, which needs no journal
-  sempid[num] = td.p_pid;
+  if (op < 0) taken[num]++;
+  if (sempid[num] !== td.p_pid) semOwned(page, num, op, td.p_pid);
   page.times[T_OTIME] = k.now;
   if (undo) page.hdr[P_APPLIED] = 0;
   td.td_retval = 0;
@@ -158,6 +160,7 @@ function semSleep(
   show(k, td.tid, sops);
   sleepOn(k, td, page, SLEEPS_SEM);
   (zero ? page.sem.semzcnt : page.sem.semncnt)[num]++;
+  semWaits(k, td, page, num, zero);
   return ESLEEP;
 }
 
@@ -199,7 +202,7 @@ function semopDone(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
     takeBack(page, sops, sops.count);
     return error;
   }
-  for (let i = 0; i < sops.count; i++) page.sem.sempid[sops.sem_num[i]] = td.p_pid;
+  for (let i = 0; i < sops.count; i++) semOperated(k, td, page, sops.sem_num[i], sops.sem_op[i]);
   page.times[T_OTIME] = k.now;
   page.hdr[P_APPLIED] = 0;
   if (wakes(page, sops)) semWakeup(k, page); // [SEM-76]
@@ -290,6 +293,7 @@ function grant(k: Site, page: SemPage, tid: number): boolean {
   if (granted) {
     semUncount(k, tid, page);
     wakeOne(k, page, tid, GRANTED);
+    semGiven(k, page, tid, sops);
   }
   page.hdr[P_APPLIED] = 0;
   page.hdr[P_FOR] = 0;
@@ -315,7 +319,7 @@ function semGranted(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
   for (let i = 0; i < sops.count; i++) {
     page.journal.num[i] = sops.sem_num[i];
     page.journal.op[i] = (sops.sem_flg[i] & SEM_UNDO) !== 0 ? sops.sem_op[i] : 0;
-    page.sem.sempid[sops.sem_num[i]] = td.p_pid;
+    semOperated(k, td, page, sops.sem_num[i], sops.sem_op[i]);
   }
   page.times[T_OTIME] = k.now;
   page.hdr[P_UNDONE] = 0;

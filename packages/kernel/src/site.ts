@@ -6,9 +6,11 @@
 import type { Errno } from "@jailyard/abi/errno";
 import type { Reason } from "@jailyard/abi/reason";
 import type { Pid } from "@jailyard/abi/types";
-import { mtxLock, mtxUnlock, type Stuck } from "@jailyard/memory/mutex";
+import { mtxTry, mtxUnlock, type Stuck } from "@jailyard/memory/mutex";
 import { type Commons, MSQ_MTX, SEM_UNDO_MTX } from "./commons.ts";
 import type { IpcPage } from "./ipcpage.ts";
+import { heldOver, lockMutexSlow, lockPageSlow, mutexOver, pageKey } from "./lockwait.ts";
+import type { Profile } from "./profile.ts";
 import type { UndoVector } from "./semundo.ts";
 
 export const WAKES = ["herd", "handoff"] as const;
@@ -56,6 +58,7 @@ export interface Site {
   readonly home: number;
   /** What to do with an owner that does not let go. */
   readonly stuck: Stuck;
+  readonly profile: Profile;
   /** Memory for the undo vector of a process that has none. */
   makeUndo(td: Caller): UndoVector;
   /** End the sleep of a process that was taken out of its queue. */
@@ -73,20 +76,34 @@ export function deny(td: { td_reason: Reason }, error: Errno, reason: Reason): E
 /** Lock a page of semaphores. One that is held for a thread's end is the kernel's already. */
 export function lockPage(k: Site, page: IpcPage): void {
   if (page.frozen > 0) return;
-  mtxLock(page.mtx, 0, k.self, k.stuck);
+  if (!mtxTry(page.mtx, 0, k.self)) lockPageSlow(k, page);
+  if (page.held !== null) page.held.at = k.profile.nanos();
 }
 
 export function unlockPage(page: IpcPage): void {
-  if (page.frozen === 0) mtxUnlock(page.mtx, 0);
+  if (page.frozen > 0) return;
+  if (page.held !== null) heldOver(page.held, pageKey(page));
+  mtxUnlock(page.mtx, 0);
+}
+
+function lockGlobal(k: Site, row: number): void {
+  const { locks } = k.commons;
+  if (!mtxTry(locks, row, k.self)) lockMutexSlow(k, row);
+  if (k.profile.full) k.profile.heldSince.set(row, k.profile.nanos());
+}
+
+function unlockGlobal(k: Site, row: number): void {
+  if (k.profile.full) mutexOver(k, row);
+  mtxUnlock(k.commons.locks, row);
 }
 
 /** The mutex of all queues, where there is one. */
 export function lockQueues(k: Site): void {
-  if (k.globalLocks && k.queuesFrozen === 0) mtxLock(k.commons.locks, MSQ_MTX, k.self, k.stuck);
+  if (k.globalLocks && k.queuesFrozen === 0) lockGlobal(k, MSQ_MTX);
 }
 
 export function unlockQueues(k: Site): void {
-  if (k.globalLocks && k.queuesFrozen === 0) mtxUnlock(k.commons.locks, MSQ_MTX);
+  if (k.globalLocks && k.queuesFrozen === 0) unlockGlobal(k, MSQ_MTX);
 }
 
 /** Lock a queue: its page, after the mutex of all queues. */
@@ -102,9 +119,9 @@ export function unlockQueue(k: Site, page: IpcPage): void {
 
 /** The undo vectors' mutex, where there is one; else the page's lock is enough. */
 export function lockUndo(k: Site): void {
-  if (k.globalLocks) mtxLock(k.commons.locks, SEM_UNDO_MTX, k.self, k.stuck);
+  if (k.globalLocks) lockGlobal(k, SEM_UNDO_MTX);
 }
 
 export function unlockUndo(k: Site): void {
-  if (k.globalLocks) mtxUnlock(k.commons.locks, SEM_UNDO_MTX);
+  if (k.globalLocks) unlockGlobal(k, SEM_UNDO_MTX);
 }

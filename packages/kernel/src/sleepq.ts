@@ -17,6 +17,7 @@ import {
   P_TICKET,
   T_STAMP,
 } from "./ipcpage.ts";
+import { waitWoken } from "./lockwait.ts";
 import type { Caller, Site } from "./site.ts";
 
 export { SLEEPS_MSG, SLEEPS_SEM };
@@ -63,6 +64,7 @@ export function wakeup(k: Site, page: IpcPage): void {
 /** Take one sleeper out of the page's queue and end its sleep as `how` says. */
 export function wakeOne(k: Site, page: IpcPage, tid: number, how: number): void {
   unlink(k, tid, page);
+  waitWoken(k, tid);
   k.wake(tid, how);
 }
 

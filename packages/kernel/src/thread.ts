@@ -13,6 +13,7 @@ import type { IpcPage } from "./ipcpage.ts";
 import type { Kernel } from "./kernel.ts";
 import type { UndoVector } from "./semundo.ts";
 import { type Caller, deny } from "./site.ts";
+import type { Socket } from "./socket.ts";
 import type { Vmspace } from "./vm.ts";
 
 export const RUNNING = 0; // in its program
@@ -39,6 +40,8 @@ export interface Thread extends Caller {
   /** For ps and messages. */
   p_comm: string;
   p_vmspace: Vmspace | null;
+  /** Open descriptors, from 0; only sockets can be opened here. */
+  p_fd: (Socket | null)[];
   /** The undo vector, if the process has one of the semmnu structures. [SEM-64] */
   readonly p_semundo: UndoVector | null;
   /** Masks of pending and caught signals; bit signal - 1. */

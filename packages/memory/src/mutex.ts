@@ -33,6 +33,16 @@ export function mtxLock(mtx: Int32Array, row: number, owner: number, stuck = wai
   mtx[row + MTX_TAKEN]++;
 }
 
+/** The same if nobody holds it; false if somebody does, and then nothing has changed. */
+export function mtxTry(mtx: Int32Array, row: number, owner: number): boolean {
+  if (Atomics.compareExchange(mtx, row, FREE, owner) !== FREE) return false;
+  mtx[row + MTX_TAKEN]++;
+  return true;
+}
+
+/** How often it was taken, modulo 2^32. */
+export const mtxTaken = (mtx: Int32Array, row: number): number => mtx[row + MTX_TAKEN] >>> 0;
+
 function lockSlow(mtx: Int32Array, row: number, owner: number, stuck: Stuck): void {
   if (mtxOwner(mtx, row) === owner) throw new Error(`${owner} locks a mutex that it holds`);
   if (!spin(mtx, row, owner)) sleep(mtx, row, owner, stuck);

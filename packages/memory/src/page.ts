@@ -11,6 +11,7 @@ interface Views {
   i16: Int16Array;
   i32: Int32Array;
   f64: Float64Array;
+  i64: BigInt64Array;
 }
 
 const VIEWS = {
@@ -19,6 +20,7 @@ const VIEWS = {
   i16: Int16Array,
   i32: Int32Array,
   f64: Float64Array,
+  i64: BigInt64Array,
 } as const;
 
 export type Schema = { readonly [field: string]: keyof Views };

@@ -1,5 +1,7 @@
 /** The three facilities as ipcs, ipcrm and ipcmk name them, and the calls that these have in three. */
+import { EINVAL, type Errno } from "@jailyard/abi/errno";
 import { IPC_RMID } from "@jailyard/abi/ipc";
+import { SysError } from "@jailyard/abi/syserror";
 import type { Facility } from "@jailyard/abi/types";
 import type { Process } from "@jailyard/trap/process";
 import type { ListRow } from "@jailyard/trap/records";
@@ -31,6 +33,24 @@ export function remove(p: Process, f: Facility, id: number): Promise<unknown> {
   if (f === "msg") return p.msgctl(id, IPC_RMID);
   return f === "shm" ? p.shmctl(id, IPC_RMID) : p.semctl(id, 0, IPC_RMID);
 }
+
+/** IPC_RMID of what a listing has: of a name space where the caller is not, by its name. */
+export async function removeListed(
+  p: Process,
+  f: Facility,
+  { id, owner }: Pick<ListRow, "id" | "owner">,
+): Promise<unknown> {
+  try {
+    return await remove(p, f, id);
+  } catch (error) {
+    const space = owner?.space ?? null;
+    if (space === null || !isErrno(error, EINVAL)) throw error;
+    return p.ipcns_rmid(f, space, id);
+  }
+}
+
+const isErrno = (error: unknown, errno: Errno): boolean =>
+  error instanceof SysError && error.errno === errno;
 
 /** The id that a key has in the caller's own key space: a get with flags 0. [TOOL-24] */
 export function idOfKey(p: Process, f: Facility, key: number): Promise<number> {

@@ -12,7 +12,7 @@ import { FACILITIES, type Facility } from "@jailyard/abi/types";
 import type { Process } from "@jailyard/trap/process";
 import type { ListRow } from "@jailyard/trap/records";
 import { secondsOf } from "./duration.ts";
-import { idOfKey, NAMES, ORDER, ofLetter, remove, rowsOf } from "./facility.ts";
+import { idOfKey, NAMES, ORDER, ofLetter, remove, removeListed, rowsOf } from "./facility.ts";
 import { argumentOf, atoi, countOf, getopt, type Option, type Options } from "./getopt.ts";
 import { type JailFilter, jailFilter } from "./jails.ts";
 import { attempt, failed, reasonOf, tool, usage } from "./tool.ts";
@@ -130,7 +130,7 @@ async function removeId(job: Job, f: Facility, id: number): Promise<Refusal> {
   if (jail === null && !dry) return refusal(await attempt(remove(p, f, id)));
   const row = (await rowsOf(p, f, jail)).find((one) => one.id === id);
   if (row === undefined) return absent(job, f, EINVAL);
-  if (!dry) return refusal(await attempt(remove(p, f, id)));
+  if (!dry) return refusal(await attempt(removeListed(p, f, row)));
   p.print(`Would remove ${NAMES[f].one} ${id}`);
   return null;
 }
@@ -152,12 +152,13 @@ async function removeRows(job: Job, f: Facility, rows: readonly ListRow[]): Prom
   const { p, dry, verbose } = job;
   const { one, short } = NAMES[f];
   let failures = 0;
-  for (const { id } of rows) {
+  for (const row of rows) {
+    const { id } = row;
     if (dry) {
       p.print(`Would remove ${one} ${id}`);
       continue;
     }
-    const refused = refusal(await attempt(remove(p, f, id)));
+    const refused = refusal(await attempt(removeListed(p, f, row)));
     if (refused !== null) failures++;
     if (refused === null && verbose > 0) p.print(`Removed ${one} ${id}`);
     if (refused !== null && verbose > 1) warnx(p, `${short}id(${id}): : ${refused}`);

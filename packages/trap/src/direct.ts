@@ -24,6 +24,8 @@ export interface Direct {
   /** What msgrcv got, copied. */
   readonly message: Message;
 
+  /** One operation, both numbers 16 bits; false: nothing was done, it is a call for `semop`. */
+  semopOne(semid: unknown, num: number, op: number, undo: boolean): boolean;
   semop(semid: number, sops: readonly Sembuf[]): Errno;
   /** GETVAL, GETPID, GETNCNT, GETZCNT. */
   semget(semid: number, semnum: number, cmd: number): Errno;

@@ -22,6 +22,7 @@ export const MAX_THREADS = 4096;
 const SUMMARY_WORDS = MAX_THREADS / 32 / 32;
 export const BELL_ASLEEP = 0;
 export const BELL_CROWDED = 1; // 1 while more threads call than there are cores for
+export const BELL_BUSY = 2; // 1 while the kernel works for some call
 export const BELL_MAIL = 32;
 export const BELL_SUMMARY = 64;
 export const BELL_READY = 96;
@@ -47,6 +48,8 @@ export const GID = 27;
 export const SUSER = 28; // 1: uid 0 has privilege in its jail
 export const NGROUPS = 29;
 export const PID = 30;
+/** When the call came, low bits of the nanoseconds, if the kernel was at work for another; else 0. */
+export const CAME = 31;
 export const GROUPS = 32;
 export const GROUPS_MAX = 32;
 const SLOT_BYTES = 256; // no two slots share a cache line

@@ -8,10 +8,12 @@ import { Spin, spinWhile } from "@jailyard/memory/futex";
 import type { Sleepers } from "@jailyard/memory/sleepers";
 import {
   BELL_ASLEEP,
+  BELL_BUSY,
   BELL_CROWDED,
   BELL_MAIL,
   BELL_READY,
   BELL_SUMMARY,
+  CAME,
   ERRNO,
   type GatePage,
   KILLED,
@@ -43,6 +45,12 @@ export interface KernThread {
   readonly home: number;
 }
 
+/** Who is told of calls as the kernel takes them up. `came`: see CAME. */
+export interface GateWatch {
+  begin(thread: KernThread, came: number): void;
+  idle(): void;
+}
+
 export type Dispatch = (thread: KernThread, slot: number, sysno: number) => void;
 
 const SPIN_STEP = 20;
@@ -61,6 +69,9 @@ export class KernelGate {
   readonly #callers = new Set<number>();
   #round = 0;
   readonly #cores: number;
+
+  /** Told of each call that the kernel takes up, and when it has done with those there were. */
+  watch: GateWatch | null = null;
 
   /** Is there work that does not show at the bell? */
   more: () => boolean = () => false;
@@ -83,7 +94,13 @@ export class KernelGate {
       }
     }
     this.calls += taken;
+    if (taken > 0) this.#idle();
     return taken;
+  }
+
+  #idle(): void {
+    this.bell[BELL_BUSY] = 0;
+    this.watch?.idle();
   }
 
   #drainWord(word: number, dispatch: Dispatch): number {
@@ -92,10 +109,24 @@ export class KernelGate {
     for (; ready !== 0; ready &= ready - 1) {
       const thread = this.threads[word * 32 + lowestBit(ready)];
       if (thread === undefined) continue;
-      taken += drainThread(thread, dispatch);
+      taken += this.#drainThread(thread, dispatch);
       this.#callers.add(thread.ix);
     }
     if (++this.#round === WINDOW) this.#count();
+    return taken;
+  }
+
+  #drainThread(thread: KernThread, dispatch: Dispatch): number {
+    const { calls, words, shape } = thread.page;
+    let taken = 0;
+    for (let slot = calls.take(); slot !== -1; slot = calls.take()) {
+      if (slot >= shape.slots) continue; // a thread that scribbles hurts only itself
+      const row = thread.page.row(slot);
+      this.bell[BELL_BUSY] = 1;
+      this.watch?.begin(thread, words[row + CAME]);
+      dispatch(thread, slot, words[row + SYSNO]);
+      taken++;
+    }
     return taken;
   }
 
@@ -139,17 +170,6 @@ export class KernelGate {
 }
 
 const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits);
-
-function drainThread(thread: KernThread, dispatch: Dispatch): number {
-  const { calls, words, shape } = thread.page;
-  let taken = 0;
-  for (let slot = calls.take(); slot !== -1; slot = calls.take()) {
-    if (slot >= shape.slots) continue; // a thread that scribbles hurts only itself
-    dispatch(thread, slot, words[thread.page.row(slot) + SYSNO]);
-    taken++;
-  }
-  return taken;
-}
 
 /** Answer the call of a slot. `bulk` is posted first, so that it is there when the answer is. */
 export function answer(

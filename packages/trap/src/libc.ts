@@ -3,7 +3,7 @@
  * blocking calls are bound from the same table by bind.ts; between the halves lies the gate, or a
  * page that the thread has mapped.
  */
-import { EGATE, type Errno } from "@jailyard/abi/errno";
+import { EGATE } from "@jailyard/abi/errno";
 import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
 import { msqidDs } from "@jailyard/abi/msg";
 import {
@@ -28,7 +28,6 @@ import {
   MSG_TEXT_BYTE,
   PTR_DATA,
   PTR_UNMAPPED,
-  putJson,
   putMsqid,
   putSemid,
   putShmid,
@@ -38,47 +37,10 @@ import {
 } from "@jailyard/abi/wire";
 import { int, list, record, signalNumber, size, text, unsigned, whole } from "./arguments.ts";
 import { Attachment } from "./attachment.ts";
-import type { Direct } from "./direct.ts";
+import { bytesOf, type Def, ints, json, none, posted, ret0, withJson } from "./def.ts";
 import type { WaitResult } from "./process.ts";
+import { SOCKET_DEFS } from "./sockets.ts";
 import { UNMAPPED } from "./unmapped.ts";
-import type { UserProcess } from "./userprocess.ts";
-
-/** A call: `enter` writes the frame and may refuse with a TypeError; `leave` reads the result. */
-export interface Def {
-  readonly sysno: number;
-  enter(u: UserProcess, args: readonly unknown[]): void;
-  leave(u: UserProcess, args: readonly unknown[]): unknown;
-  /** The same call on a mapped page, if it is one that a page can decide. */
-  readonly direct?: OnPage;
-}
-
-interface OnPage {
-  call(d: Direct, args: readonly unknown[]): Errno;
-  leave(d: Direct, args: readonly unknown[]): unknown;
-}
-
-const none = (): undefined => undefined;
-const ret0 = ({ frame }: UserProcess): number => frame.a[RET0];
-const posted = (u: UserProcess): unknown => u.gate.bulk(u.slot);
-
-const encoder = new TextEncoder();
-
-function json(u: UserProcess, value: unknown, what: string): void {
-  const bytes = putJson(u.frame.u8, value);
-  if (bytes < 0) throw new TypeError(`${what} is longer than ${u.frame.u8.length} bytes`);
-  u.frame.a[0] = bytes;
-}
-
-/** A call whose arguments are all ints. */
-function ints(sysno: number, names: readonly string[], leave: Def["leave"]): Def {
-  return {
-    sysno,
-    enter({ frame }, args) {
-      for (let i = 0; i < names.length; i++) frame.a[i] = int(args[i], names[i]);
-    },
-    leave,
-  };
-}
 
 /** What IPC_SET takes; missing members are 0, as in a zeroed structure. */
 function perm(value: Record<string, unknown>): { uid: number; gid: number; mode: number } {
@@ -257,13 +219,6 @@ const msgsnd: Def = {
   },
 };
 
-/** A text as bytes. @throws TypeError */
-function bytesOf(mtext: unknown): Uint8Array {
-  const bytes = typeof mtext === "string" ? encoder.encode(mtext) : mtext;
-  if (bytes instanceof Uint8Array) return bytes;
-  throw new TypeError("mtext must be a string or Uint8Array");
-}
-
 const msgrcv: Def = {
   sysno: sys.SYS_msgrcv,
   enter({ frame: { a } }, [msqid, msgsz, msgtyp, msgflg, into]) {
@@ -343,19 +298,6 @@ const setcred: Def = {
   leave: none,
 };
 
-/** A call with one argument in JSON. */
-function withJson(
-  sysno: number,
-  arg: (args: readonly unknown[]) => unknown,
-  leave: Def["leave"],
-): Def {
-  return {
-    sysno,
-    enter: (u, args) => json(u, arg(args), "the argument"),
-    leave,
-  };
-}
-
 function jailCall(sysno: number, leave: Def["leave"]): Def {
   return {
     sysno,
@@ -391,6 +333,18 @@ const ipcs: Def = {
   leave: posted,
 };
 
+const labelCall: Def = {
+  sysno: sys.SYS_label,
+  enter(u, [id, num, name, which = "sem"]) {
+    json(u, text(name, "name"), "the name");
+    const { a } = u.frame;
+    a[1] = facilityNumber(which);
+    a[2] = int(id, "id");
+    a[3] = int(num, "number");
+  },
+  leave: none,
+};
+
 /** ipcns_create and ipcns_enter. @returns the id of the name space */
 function ipcnsCall(sysno: number): Def {
   return {
@@ -423,9 +377,20 @@ export const DEFS: Readonly<Record<string, Def>> = {
   msgrcv,
   msgctl,
   ipcs,
+  label: labelCall,
   ipcns_create: ipcnsCall(sys.SYS_ipcns_create),
   ipcns_enter: ipcnsCall(sys.SYS_ipcns_enter),
+  ipcns_rmid: {
+    sysno: sys.SYS_ipcns_rmid,
+    enter(u, [which, name, id]) {
+      json(u, text(name, "name"), "the name");
+      u.frame.a[1] = facilityNumber(which);
+      u.frame.a[2] = int(id, "id");
+    },
+    leave: none,
+  },
   ipcns_list: ints(sys.SYS_ipcns_list, [], posted),
+  ...SOCKET_DEFS,
   jail_set: jailCall(sys.SYS_jail_set, ret0),
   jail_get: jailCall(sys.SYS_jail_get, posted),
   jail_attach: ints(sys.SYS_jail_attach, ["jid"], none),

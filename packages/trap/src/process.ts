@@ -123,11 +123,33 @@ export interface Calls<M extends Mode> {
   ipcs<F extends Facility>(which: F, everywhere?: boolean): Ret<M, ListRow<F>[]>;
 
   /** A new name space for this process and its children from now on. @returns its id */
+  /**
+   * What statistics call semaphore `num` of a set, or a queue: at most LABEL_MAX characters; "" is no
+   * name. Whoever may alter the object may. Ours.
+   */
+  label(id: number, num: number, name: string, which?: "sem" | "msg"): Ret<M, void>;
   ipcns_create(which: Facility, name: string): Ret<M, number>;
   /** Into the name space called `name`, as ipcns_list has it. @returns its id */
   ipcns_enter(which: Facility, name: string): Ret<M, number>;
+  /** IPC_RMID of an object in the name space called `name`, without going there. */
+  ipcns_rmid(which: Facility, name: string, id: number): Ret<M, void>;
   /** The name spaces that this process can name; none under a model without names. */
   ipcns_list(): Ret<M, IpcnsRow[]>;
+
+  /** AF_UNIX and SOCK_STREAM, with SOCK_NONBLOCK or without. @returns the descriptor */
+  socket(domain: number, type: number, protocol?: number): Ret<M, number>;
+  /** A path begins at the root of the process's jail. */
+  bind(fd: number, path: string): Ret<M, void>;
+  listen(fd: number, backlog: number): Ret<M, void>;
+  connect(fd: number, path: string): Ret<M, void>;
+  /** @returns a descriptor for the connection */
+  accept(fd: number): Ret<M, number>;
+  /** @returns how many bytes are sent: of a long text the first 4 KiB, if not more */
+  send(fd: number, msg: string | Uint8Array, flags?: number): Ret<M, number>;
+  /** Up to `len` bytes of what has come, once something has; none once the peer has closed. */
+  recv(fd: number, len: number, flags?: number): Ret<M, Uint8Array>;
+  close(fd: number): Ret<M, void>;
+  unlink(path: string): Ret<M, void>;
 
   /** Booleans as `persist` / `nopersist`; sysv* as 0, 1, 2. @returns jid. */
   jail_set(params: JailParams, flags: number): Ret<M, Jid>;

@@ -52,7 +52,7 @@ export interface KinfoProc {
   readonly comm: string;
   /** R in its program or in a call, S asleep, Z ended and not waited for. */
   readonly state: "R" | "S" | "Z";
-  /** semwait, msgsnd, msgrcv, wait; empty if it does not sleep. */
+  /** semwait, msgsnd, msgrcv, accept, sbwait, wait; empty if it does not sleep. */
   readonly wmesg: string;
   /** The object, and of a set the semaphore and whether it waits for 0. */
   readonly wchan: { f: Facility; id: number; num?: number; zero?: boolean } | null;

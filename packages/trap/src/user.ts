@@ -16,10 +16,12 @@ import { pause } from "@jailyard/memory/mutex";
 import { ASLEEP, DEEP, homeOf, type Sleepers } from "@jailyard/memory/sleepers";
 import type { DirectThread } from "./direct.ts";
 import {
+  BELL_BUSY,
   BELL_CROWDED,
   BELL_READY,
   BELL_SUMMARY,
   CALLED,
+  CAME,
   ERRNO,
   GatePage,
   type GateShape,
@@ -53,6 +55,7 @@ export class UserGate {
   /** Calls without the kernel's thread; null in placement `central`. */
   direct: DirectThread | null = null;
   readonly #bell: Int32Array;
+  readonly #nanos: (() => number) | null;
   readonly #port: MessagePort;
   readonly #word: number;
   readonly #bit: number;
@@ -76,7 +79,9 @@ export class UserGate {
   /** Local timers: deadline in performance.now() milliseconds. */
   readonly #timers = new Map<() => void, number>();
 
-  constructor(boot: GateBoot, sleepers: Sleepers) {
+  /** `nanos` is the clock of the statistics; null if there are none. */
+  constructor(boot: GateBoot, sleepers: Sleepers, nanos: (() => number) | null = null) {
+    this.#nanos = nanos;
     this.#sleepers = sleepers;
     this.#home = homeOf(boot.thread);
     this.page = new GatePage(boot.page, boot.shape);
@@ -137,6 +142,7 @@ export class UserGate {
     if (words[row + KILLED] !== 0) return false;
     this.#spin.crowded = this.#bell[BELL_CROWDED] === 1;
     words[row + SYSNO] = sysno;
+    words[row + CAME] = this.#nanos !== null && this.#bell[BELL_BUSY] !== 0 ? this.#nanos() | 1 : 0;
     Atomics.store(words, row + STATE, CALLED);
     this.page.calls.put(slot);
     Atomics.or(this.#bell, BELL_READY + this.#word, this.#bit);

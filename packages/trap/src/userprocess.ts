@@ -6,6 +6,7 @@ import type { Frame } from "@jailyard/abi/wire";
 import { type VmEntry, VmMap } from "@jailyard/memory/vmmap";
 import { Attachment } from "./attachment.ts";
 import type { Direct } from "./direct.ts";
+import { SIGS } from "./gate.ts";
 import { ProcessEnded, type ProcessExit } from "./unwind.ts";
 import type { UserGate } from "./user.ts";
 
@@ -16,6 +17,7 @@ export class UserProcess {
   readonly gate: UserGate;
   readonly slot: number;
   readonly frame: Frame;
+  readonly #sigsAt: number;
   /** Its calls on mapped pages; null in placement `central`. */
   readonly direct: Direct | null;
   pid: Pid = 0 as Pid;
@@ -35,7 +37,13 @@ export class UserProcess {
     this.gate = gate;
     this.slot = slot;
     this.frame = gate.frame(slot);
+    this.#sigsAt = gate.page.row(slot) + SIGS;
     this.direct = gate.direct?.bind(slot) ?? null;
+  }
+
+  /** May it make a call, as far as it knows itself? */
+  get idle(): boolean {
+    return this.exiting === null && !this.calling;
   }
 
   /** Before each call. @returns true if a handler ran: a sleep that follows is over at once */
@@ -50,6 +58,7 @@ export class UserProcess {
 
   /** Run the handlers of signals that came. @returns true if there were any */
   handleSignals(): boolean {
+    if (this.gate.page.words[this.#sigsAt] === 0) return false;
     const pending = this.gate.takeSignals(this.slot);
     if (pending === 0) return false;
     for (const signal of Object.values(SIGNALS)) {

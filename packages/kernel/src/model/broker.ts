@@ -75,6 +75,7 @@ export const broker: Model = {
       kldload: "a jail that gets one reaches the broker at its path, with allow.sysvipc too",
       ipcns_enter: "goes to the broker at a path, as chroot and a new connection would",
       ipcns_list: "lists the brokers below the caller's root",
+      ipcns_rmid: "asks the broker at a path to remove an object",
     },
     beside: [
       "Brokers run in the kernel here, and start and stop by the rules above; on DragonFly each is a daemon that somebody starts, and a program asks for it by an environment variable.",

@@ -112,6 +112,7 @@ export const disjoint: Model = {
         "makes a name space of one mechanism, in which the caller and its children then are",
       ipcns_enter: "enters one by name",
       ipcns_list: "lists them by name, with objects and processes",
+      ipcns_rmid: "removes what is in one, by its name and the object's id",
     },
     beside: [
       "One name space for each mechanism, as the mail wants; on Linux one holds all three.",

@@ -20,6 +20,7 @@ const library = (file: string): string => readFileSync(join(uplot, file), "utf8"
 /** Of the run inside the page, so that the page stays below 2 MB. */
 const DATA_MAX = 1_000_000;
 const EVENTS_KEPT = 300;
+const LOCKS_KEPT = 100;
 
 export function reportHtml(run: RunFile): string {
   const charts = chartsOf(run);
@@ -85,7 +86,8 @@ function result(run: RunFile): Markup {
 function embedded(run: RunFile): { data: string; note: string } {
   const whole = JSON.stringify(run);
   if (whole.length <= DATA_MAX) return { data: whole, note: "The run is in this page as a whole." };
-  const left = "without the histograms of slices, numbers by jail and workload, and later events";
+  const left =
+    "without the histograms of slices, numbers by jail and workload, locks by jail, and later events";
   const data = JSON.stringify(slimmed(run, true));
   if (data.length <= DATA_MAX) return { data, note: note(left) };
   return { data: JSON.stringify(slimmed(run, false)), note: note("without slices, jails, events") };
@@ -105,7 +107,8 @@ function slimmed(run: RunFile, hasParts: boolean): RunFile {
     events: hasParts ? one.events.slice(0, EVENTS_KEPT) : [],
     gauges: hasParts ? one.gauges : one.gauges.map((gauge) => ({ ...gauge, used: [] })),
   }));
-  return { ...run, repetitions };
+  const locks = run.locks?.slice(0, LOCKS_KEPT).map((lock) => ({ ...lock, uses: [] }));
+  return { ...run, repetitions, ...(locks === undefined ? {} : { locks }) };
 }
 
 /** Nothing in it may end the script element. */

@@ -126,6 +126,7 @@ const MARKS: Readonly<Record<RunEvent["what"], string>> = {
   go: "▶",
   refusal: "▲",
   wrong: "✖",
+  deadlock: "∞",
   death: "✝",
   stop: "■",
   end: "●",

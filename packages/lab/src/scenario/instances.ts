@@ -24,6 +24,7 @@ export class Instance {
   isReady = false;
   #ready = (): void => {};
   #listeners: ((line: LogRecord) => void)[] = [];
+  #progressed = (): void => {};
 
   private constructor(jail: Jail, process: ProcessHandle) {
     this.jail = jail;
@@ -48,7 +49,16 @@ export class Instance {
     return new Instance(jail, process);
   }
 
+  /** Until it next tells how many transactions it has done, or writes to its log, or has ended. */
+  progress(): Promise<unknown> {
+    const told = new Promise<void>((resolve) => {
+      this.#progressed = resolve;
+    });
+    return Promise.race([told, this.ended]);
+  }
+
   #note(record: PostgresRecord): void {
+    this.#progressed();
     if (record.type === "ready") {
       this.isReady = true;
       this.#ready();

@@ -6,6 +6,9 @@ import { dirname, join } from "node:path";
 const require = createRequire(import.meta.url);
 
 export const POSTGRES: string = require.resolve("@jailyard/workload/postgres/instance");
+export const MYSQLD: string = require.resolve("@jailyard/workload/mysql/mysqld");
+export const MYSQL: string = require.resolve("@jailyard/workload/mysql/mysql");
+export const ACTOR: string = require.resolve("@jailyard/lab/models/actor.program");
 export const REPLAYER: string = require.resolve("@jailyard/workload/replay/replayer");
 export const LISTER: string = require.resolve("@jailyard/lab/scenario/lister");
 

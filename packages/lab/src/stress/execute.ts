@@ -15,18 +15,22 @@ import {
   privateParams,
 } from "../scenario/inyard.ts";
 import { Gauges } from "./gauges.ts";
+import { lockRows } from "./locks.ts";
 import { Log } from "./log.ts";
 import { dealt, limitsFor, maxprocFor, slotsFor } from "./mix.ts";
 import { type Party, StressParty } from "./party.ts";
 import { PostgresParty } from "./postgresparty.ts";
-import type { JailResult, Repetition } from "./runfile.ts";
+import type { JailResult, LockRow, Repetition, WaitFor } from "./runfile.ts";
 import type { StressSettings } from "./settings.ts";
 import { Tally } from "./tally.ts";
+import { Waits } from "./waits.ts";
 import { POSTGRES_NAME } from "./workloads.ts";
 
 /** How long parties may take to end after they were told to, in milliseconds. */
 const PATIENCE_MS = 10_000;
 const PROGRESS_MS = 200;
+/** Between two looks at who waits for whom. */
+const LOOK_MS = 250;
 
 export interface Progress {
   readonly phase: "jails" | "workloads" | "run" | "end";
@@ -42,6 +46,8 @@ export interface Progress {
 export interface Outcome {
   readonly repetition: Repetition;
   readonly interrupted: boolean;
+  readonly locks: readonly LockRow[];
+  readonly waitFor: readonly WaitFor[];
   /** What each party that did not end as it should has to say, with the exit status for it. */
   readonly failures: readonly { readonly status: number; readonly text: string }[];
 }
@@ -75,11 +81,11 @@ export async function execute(
 }
 
 function yardConfig(settings: StressSettings): YardConfig {
-  const { model, placement, wake, locks } = settings;
+  const { model, placement, wake, locks, stats } = settings;
   const limits = limitsFor(settings);
   const sizes = { slots: slotsFor(settings), maxproc: maxprocFor(settings) };
   const open = model === "flat" ? { sysvipc_allowed: true } : {};
-  return { model, limits, ...open, ...sizes, placement, wake, locks };
+  return { model, limits, ...open, ...sizes, placement, wake, locks, stats };
 }
 
 class Execution {
@@ -92,6 +98,7 @@ class Execution {
   readonly #tallies: Tally[];
   readonly #parties: Party[] = [];
   readonly #gauges = new Gauges();
+  readonly #waits: Waits;
   #began = 0;
 
   constructor(
@@ -106,6 +113,7 @@ class Execution {
     this.#seed = seed;
     this.#signal = signal;
     this.#progress = progress;
+    this.#waits = new Waits(yard, this.#log);
     const span = sliceSeconds(settings);
     this.#tallies = [...dealt(settings)].map(([name, procs]) => new Tally(name, procs, span));
   }
@@ -117,7 +125,10 @@ class Execution {
     if (ready.every(Boolean)) await this.#work();
     else await this.#endAll();
     const failures = await this.#failures();
-    return { repetition: await this.#result(), interrupted: this.#interrupted, failures };
+    const locks = lockRows(await this.#yard.contention());
+    const waitFor = this.#waits.all();
+    const interrupted = this.#interrupted;
+    return { repetition: await this.#result(), interrupted, locks, waitFor, failures };
   }
 
   get #interrupted(): boolean {
@@ -181,6 +192,7 @@ class Execution {
     this.#log.began = Date.now();
     this.#log.event("go", null, "all begin to work");
     this.#gauges.begin();
+    const waits = setInterval(() => void this.#waits.look(), LOOK_MS);
     await Promise.all(this.#parties.map((party) => party.go()));
     const watch = setInterval(() => this.#tell("run", 0, 0), PROGRESS_MS);
     const stop = (): void => void this.#stop();
@@ -191,6 +203,7 @@ class Execution {
       await this.#allEnded(this.#settings.seconds * 1000 + 2 * PATIENCE_MS);
     } finally {
       clearInterval(watch);
+      clearInterval(waits);
       this.#signal?.removeEventListener("abort", stop);
     }
     this.#log.event("end", null, "all have ended");

@@ -10,6 +10,11 @@ export class Log {
   /** When work began, in milliseconds since the epoch. */
   began = Date.now();
 
+  /** Seconds since work began. */
+  get now(): number {
+    return (Date.now() - this.began) / 1000;
+  }
+
   event(
     what: RunEvent["what"],
     who: { readonly jail: string; readonly workload: string | null } | null,

@@ -2,6 +2,7 @@
  * The run file of `jailyard stress --json`: everything that was set, the machine, and what came out,
  * per workload, jail and slice of time. `compare` and the report read it.
  */
+import type { LockKind, Mechanism } from "@jailyard/abi/contention";
 import type { HistogramName } from "@jailyard/workload/stress/measure";
 import type { HdrSummary } from "./histogram.ts";
 import type { NativeResult } from "./native.ts";
@@ -65,7 +66,16 @@ export interface JailWorkload {
   readonly histograms: HdrSummaries;
 }
 
-export const EVENTS = ["start", "go", "refusal", "wrong", "death", "stop", "end"] as const;
+export const EVENTS = [
+  "start",
+  "go",
+  "refusal",
+  "wrong",
+  "deadlock",
+  "death",
+  "stop",
+  "end",
+] as const;
 export interface RunEvent {
   /** Seconds from the begin of work; before it, below 0. */
   readonly at: number;
@@ -101,22 +111,59 @@ export interface Verdict {
   readonly reasons: readonly string[];
 }
 
-/** A lock as the lab saw it: a semaphore, a page, a queue, the gate. Times in nanoseconds. */
-export interface LockRow {
-  readonly name: string;
-  readonly mechanism: string;
+/** What one jail had to do with a lock: times in nanoseconds, histograms in HDR. */
+export interface LockUseRow {
+  /** null: the kernel, for nobody. */
   readonly jail: string | null;
-  readonly taken: number;
   readonly contended: number;
+  /** As FreeBSD's lock profiling has them: others came while it held; it came while somebody held. */
+  readonly cntHold: number;
+  readonly cntLock: number;
   readonly waitNanos: number;
   readonly waitMaxNanos: number;
-  readonly holdNanos?: number;
+  readonly wait?: HdrRecord | undefined;
+  /** Holds were timed in mode full alone. */
+  readonly holds: number;
+  readonly holdNanos: number;
+  readonly holdMaxNanos: number;
+  readonly hold?: HdrRecord | undefined;
+  /** Who made it wait; null: nobody is known. */
+  readonly blame: readonly { readonly jail: string | null; readonly nanos: number }[];
 }
 
-/** Nanoseconds that the row's jail made the column's jail wait. */
-export interface Interference {
-  readonly jails: readonly string[];
+/** A lock: a semaphore, a page, a queue, the gate, a mutex; and the sums of its uses. */
+export interface LockRow extends Omit<LockUseRow, "jail" | "blame"> {
+  readonly kind: LockKind;
+  readonly mechanism: Mechanism;
+  readonly name: string;
+  readonly label: string | null;
+  /** Whose the object is; null: everybody's. */
+  readonly jail: string | null;
+  readonly taken: number;
+  readonly ownerChanges: number;
+  readonly longestQueue: number;
+  readonly uses: readonly LockUseRow[];
+}
+
+/** Nanoseconds that `from` made `to` wait for a lock. */
+export interface PairRow extends Pick<LockRow, "name" | "label" | "kind" | "mechanism"> {
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly nanos: number;
+}
+
+interface Matrix {
+  /** Nanoseconds that the row's jail made the column's jail wait. */
   readonly nanos: readonly (readonly number[])[];
+  /** The same where nobody is known, by column. */
+  readonly nobody: readonly number[];
+}
+
+export interface Interference extends Matrix {
+  readonly jails: readonly string[];
+  readonly mechanisms: readonly (Matrix & { readonly mechanism: Mechanism })[];
+  /** By lock, the largest ones. */
+  readonly pairs: readonly PairRow[];
 }
 
 /** Who waits for whom, at one moment. */
@@ -128,6 +175,8 @@ export interface WaitFor {
     readonly lock: string;
   }[];
   readonly deadlock: boolean;
+  /** Processes beside these that wait for nobody who is known: an event. */
+  readonly events: number;
 }
 
 export interface RunFile {

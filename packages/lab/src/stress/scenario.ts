@@ -42,6 +42,7 @@ const SCHEMA = {
     placement: word(MANNERS.placement),
     wake: word(MANNERS.wake),
     locks: word(MANNERS.locks),
+    stats: word(MANNERS.stats),
     shared: flag,
     repeat: { type: "integer" },
     limits: { type: "object", additionalProperties: { type: "integer" } },

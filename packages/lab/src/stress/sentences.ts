@@ -1,5 +1,6 @@
 /** What a run came to, in sentences: for the terminal, and for the top of the report. */
 
+import { lockText } from "@jailyard/abi/contention";
 import { type Manner, USUAL } from "../scenario/manner.ts";
 import { figureOf, histogramOf } from "./figures.ts";
 import { quantileMs } from "./histogram.ts";
@@ -38,6 +39,8 @@ export function sentencesOf(run: RunFile): string[] {
     ...run.verdict.reasons.map((reason) => `It failed: ${reason}.`),
     ...(run.partial === null ? [] : [`The result is partial: ${run.partial}.`]),
     waiting(run),
+    ...contention(run),
+    ...deadlocks(run),
     schedule(run),
     ...refusals(run),
     ...fullLimits(run.repetitions),
@@ -78,6 +81,43 @@ function waiting({ repetitions }: RunFile): string | null {
   if (wait === null) return null;
   const [p50, p99, max] = [50, 99, 100].map((q) => timeText(quantileMs(wait, q)));
   return `Calls that may have to wait took ${p50} at the median, ${p99} at p99, and ${max} at most.`;
+}
+
+/** Pairs of jails that are spoken of, and the least share of all waits that a pair has to have. */
+const PAIRS = { most: 3, least: 0.01 } as const;
+
+/** Who made whom wait, and for how much nobody is to blame. */
+function contention({ interference }: RunFile): string[] {
+  if (interference === undefined) return [];
+  const { nanos, nobody, pairs } = interference;
+  const sum = (all: readonly number[]): number => all.reduce((a, b) => a + b, 0);
+  const [known, unknown] = [sum(nanos.map(sum)), sum(nobody)];
+  const all = known + unknown;
+  if (all === 0) return [];
+  const own = sum(nanos.map((row, ix) => row[ix]));
+  const share = (part: number): string => `${figureText((100 * part) / all)} %`;
+  const told = pairs
+    .filter(({ from, to, nanos: n }) => from !== null && from !== to && n >= all * PAIRS.least)
+    .slice(0, PAIRS.most)
+    .map(
+      ({ from, to, nanos: n, ...lock }) =>
+        `${from} made ${to ?? "the kernel"} wait ${timeText(n / 1e6)} on ${lockText(lock)}.`,
+    );
+  const parts = [
+    `${share(own)} because of their own jail`,
+    `${share(known - own)} because of another`,
+    `${share(unknown)} because of nobody who is known`,
+  ];
+  const first = `Processes waited ${timeText(all / 1e6)} for locks, all added up: ${parts.join(", ")}.`;
+  return [first, ...told];
+}
+
+const DEADLOCKS = 3;
+
+function deadlocks({ repetitions }: RunFile): string[] {
+  const all = repetitions.flatMap(({ events }) => events.filter(({ what }) => what === "deadlock"));
+  const rest = all.length > DEADLOCKS ? [`There were ${all.length} deadlocks in all.`] : [];
+  return [...all.slice(0, DEADLOCKS).map(({ text }) => `A ${text}`), ...rest];
 }
 
 /** With a schedule: did the yard keep it? */

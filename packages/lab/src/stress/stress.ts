@@ -3,6 +3,7 @@ import { type Context, Interrupted } from "../scenario/inyard.ts";
 import { allLimits } from "./alllimits.ts";
 import { execute, type Outcome, type Progress, STATUS, sliceSeconds } from "./execute.ts";
 import { figureOf } from "./figures.ts";
+import { interferenceOf, mergedRows } from "./locks.ts";
 import { limitsFor } from "./mix.ts";
 import type { NativeResult } from "./native.ts";
 import { FORMAT, FORMAT_VERSION, type Repetition, type RunFile, type Verdict } from "./runfile.ts";
@@ -55,6 +56,7 @@ function runFileOf(
   outcomes: readonly Outcome[],
 ): RunFile {
   const repetitions = outcomes.map(({ repetition }) => repetition);
+  const locks = mergedRows(outcomes.map((outcome) => outcome.locks));
   return {
     format: FORMAT,
     formatVersion: FORMAT_VERSION,
@@ -65,6 +67,9 @@ function runFileOf(
     sliceSeconds: sliceSeconds(settings),
     verdict: verdictOf(settings, outcomes, repetitions),
     repetitions,
+    locks,
+    interference: interferenceOf(locks),
+    waitFor: outcomes.flatMap((outcome) => outcome.waitFor),
   };
 }
 

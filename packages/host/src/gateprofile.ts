@@ -1,0 +1,75 @@
+/**
+ * Waits at the gate: a call that comes while the kernel's thread works for others waits for those
+ * that it takes up before. A call that finds the kernel idle has no wait, whatever its wake-up takes.
+ */
+import { NOBODY } from "@jailyard/abi/contention";
+import { K_GATE, type LockKey, type Profile } from "@jailyard/kernel/profile";
+import type { GateWatch, KernThread } from "@jailyard/trap/kern";
+
+const KEY: LockKey = { kind: K_GATE, ix: 0, stamp: 0, num: 0, id: -1 };
+/** Calls before a call among which its wait is divided; what is older is nobody's. */
+const LOG = 256;
+
+export class GateProfile implements GateWatch {
+  readonly #profile: Profile;
+  readonly #jidOf: (thread: number) => number;
+  /** Whose calls were taken up last, and when; 0: the clock was not read. */
+  readonly #jids = new Int32Array(LOG);
+  readonly #begins = new Float64Array(LOG);
+  #calls = 0;
+  /** Mode full: when the call that is under way was taken up. */
+  #since = 0;
+
+  constructor(profile: Profile, jidOf: (thread: number) => number) {
+    this.#profile = profile;
+    this.#jidOf = jidOf;
+    profile.serving = NOBODY;
+  }
+
+  begin({ ix }: KernThread, came: number): void {
+    const profile = this.#profile;
+    const jid = this.#jidOf(ix);
+    const now = came !== 0 || profile.full ? profile.nanos() : 0;
+    if (profile.full) this.#held(now);
+    if (came !== 0) this.#waited(jid, now, ((now | 0) - came) >>> 0);
+    this.#jids[this.#calls % LOG] = jid;
+    this.#begins[this.#calls % LOG] = now;
+    this.#calls++;
+    this.#since = now;
+    profile.serving = jid;
+  }
+
+  idle(): void {
+    const profile = this.#profile;
+    if (profile.full) this.#held(profile.nanos());
+    this.#since = 0;
+    profile.serving = NOBODY;
+  }
+
+  #held(now: number): void {
+    if (this.#since === 0) return;
+    const profile = this.#profile;
+    profile.held(profile.point(KEY, profile.serving), now - this.#since);
+  }
+
+  /** From the last call back to the one that was under way when this one came. */
+  #waited(jid: number, now: number, nanos: number): void {
+    const profile = this.#profile;
+    const point = profile.point(KEY, jid);
+    const from = now - nanos;
+    const oldest = Math.max(0, this.#calls - LOG);
+    let until = now;
+    let first = NOBODY;
+    let queue = 0;
+    for (let i = this.#calls - 1; i >= oldest && until > from; i--) {
+      const begin = Math.max(from, this.#begins[i % LOG]); // not read: it had begun before this came
+      first = this.#jids[i % LOG];
+      profile.blame(point, first, until - begin);
+      until = begin;
+      queue++;
+    }
+    profile.blame(point, NOBODY, until - from);
+    profile.begins(point, first, queue);
+    profile.waited(point, nanos);
+  }
+}

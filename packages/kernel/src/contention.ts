@@ -1,0 +1,179 @@
+/** A snapshot of what is known of locks, for whoever asks from outside. */
+import {
+  type Blame,
+  type Contention,
+  type Counts,
+  type LockKind,
+  type LockStats,
+  type LockUse,
+  type Mechanism,
+  NOBODY,
+  STATS,
+} from "@jailyard/abi/contention";
+import { FACILITIES } from "@jailyard/abi/types";
+import { mtxTaken } from "@jailyard/memory/mutex";
+import { MSQ_MTX, SEM_UNDO_MTX } from "./commons.ts";
+import { objectsOf, tableOf } from "./facility.ts";
+import type { Kernel } from "./kernel.ts";
+import type { LockCounters } from "./lockbook.ts";
+import { plainName } from "./lockname.ts";
+import {
+  bucketValue,
+  K_GATE,
+  K_MSGPAGE,
+  K_MUTEX,
+  K_RECEIVE,
+  K_SEM,
+  K_SEMPAGE,
+  K_SEND,
+  OTHERS,
+} from "./profile.ts";
+import { waiting } from "./waitfor.ts";
+
+const KINDS: Readonly<Record<number, readonly [LockKind, Mechanism]>> = {
+  [K_SEM]: ["sem", "sem"],
+  [K_SEMPAGE]: ["page", "sem"],
+  [K_MSGPAGE]: ["page", "msg"],
+  [K_SEND]: ["send", "msg"],
+  [K_RECEIVE]: ["receive", "msg"],
+  [K_GATE]: ["gate", "gate"],
+};
+
+type Key = Pick<LockCounters, "kind" | "ix" | "stamp" | "num">;
+const keyOf = ({ kind, ix, stamp, num }: Key): string => `${kind} ${ix} ${stamp} ${num}`;
+
+/** `gateCalls`: calls that went to the kernel's thread. */
+export function contention(k: Kernel, gateCalls: number): Contention {
+  const { profile, book } = k;
+  for (const prison of k.prisons) book.jails.set(prison.pr_id, prison.pr_name);
+  const uses = usesByLock(k);
+  const locks: LockStats[] = [];
+  for (const counters of allCounters(k, gateCalls)) {
+    const key = keyOf(counters);
+    const found = uses.get(key);
+    uses.delete(key);
+    if (counters.taken > 0 || found !== undefined) {
+      locks.push(lockOf(counters, found?.uses ?? [], found?.longest ?? 0));
+    }
+  }
+  for (const { counters, uses: own, longest } of uses.values()) {
+    locks.push(lockOf(counters, own, longest));
+  }
+  return {
+    stats: STATS[profile.mode],
+    atNanos: profile.nanos(),
+    jails: Object.fromEntries(book.jails),
+    locks,
+    waiting: waiting(k),
+    deadlocks: [...book.deadlocks],
+  };
+}
+
+function lockOf(counters: LockCounters, uses: readonly LockUse[], longest: number): LockStats {
+  const { kind, id, num, owner, label, taken, changes } = counters;
+  const [name, mechanism] =
+    kind === K_MUTEX ? (["mutex", counters.ix === MSQ_MTX ? "msg" : "sem"] as const) : KINDS[kind];
+  return {
+    kind: name,
+    mechanism,
+    name: plainName(kind, id, kind === K_MUTEX ? counters.ix : num),
+    label,
+    id,
+    num,
+    owner,
+    taken,
+    ownerChanges: changes,
+    longestQueue: longest,
+    uses,
+  };
+}
+
+/** Counters of every lock that there is, or was waited for and is gone; then sums of the rest. */
+function* allCounters(k: Kernel, gateCalls: number): Generator<LockCounters> {
+  const shared = { stamp: 0, num: 0, id: NOBODY, owner: NOBODY, label: null, changes: 0 };
+  yield { ...shared, kind: K_GATE, ix: 0, taken: gateCalls };
+  for (const ix of [SEM_UNDO_MTX, MSQ_MTX]) {
+    const taken = k.globalLocks ? mtxTaken(k.commons.locks, ix) : 0;
+    yield { ...shared, kind: K_MUTEX, ix, taken };
+  }
+  for (const f of FACILITIES) {
+    if (!k.modules[f].loaded || f === "shm") continue;
+    const table = tableOf(k, f);
+    for (const object of objectsOf(k, f)) yield* k.book.countersOf(f, object, table.idOf(object));
+  }
+  yield* k.book.gone;
+  for (const { kind, owner, taken, changes } of k.book.sums.values()) {
+    yield { ...shared, kind, ix: OTHERS - 1, num: owner, id: OTHERS, owner, taken, changes };
+  }
+}
+
+interface Found {
+  readonly counters: LockCounters;
+  readonly uses: LockUse[];
+  longest: number;
+}
+
+/** What the tables have, by lock. */
+function usesByLock(k: Kernel): Map<string, Found> {
+  const { points, shape } = k.profile.tables;
+  const blames = blamesByPoint(k);
+  const found = new Map<string, Found>();
+  for (let row = 0; row < shape.points; row++) {
+    if (points.kind[row] === 0) continue;
+    const [kind, ix, stamp] = [points.kind[row], points.ix[row], points.stamp[row]];
+    const [num, id] = [points.num[row], points.id[row]];
+    const unknown = { owner: NOBODY, label: null, taken: 0, changes: 0 };
+    const counters = { kind, ix, stamp, num, id, ...unknown };
+    const key = keyOf(counters);
+    const lock = found.get(key) ?? { counters, uses: [], longest: 0 };
+    found.set(key, lock);
+    lock.uses.push(useOf(k, row, blames.get(row) ?? []));
+    lock.longest = Math.max(lock.longest, points.longest[row]);
+  }
+  return found;
+}
+
+function useOf(k: Kernel, row: number, blame: readonly Blame[]): LockUse {
+  const { points } = k.profile.tables;
+  const { [row]: jid } = points.jid;
+  const waitNanos = Number(Atomics.load(points.waitNanos, row));
+  return {
+    jid,
+    contended: points.contended[row],
+    over: points.over[row],
+    waitNanos,
+    waitMaxNanos: Number(points.waitMax[row]),
+    wait: countsOf(k, points.waitHist[row]),
+    holds: points.holds[row],
+    holdNanos: Number(points.holdNanos[row]),
+    holdMaxNanos: Number(points.holdMax[row]),
+    hold: countsOf(k, points.holdHist[row]),
+    blame: whole(blame, waitNanos),
+  };
+}
+
+/** The rest of the wait is nobody's: of what found no room in the table. */
+function whole(blame: readonly Blame[], waitNanos: number): Blame[] {
+  const rest = waitNanos - blame.reduce((sum, { nanos }) => sum + nanos, 0);
+  if (rest <= 0) return [...blame];
+  const nobody = blame.find(({ jid }) => jid === NOBODY) ?? { jid: NOBODY, count: 0, nanos: 0 };
+  const others = blame.filter((one) => one !== nobody);
+  return [...others, { ...nobody, nanos: nobody.nanos + rest }];
+}
+
+const countsOf = (k: Kernel, row: number): Counts =>
+  [...k.profile.counts(row)].map(([bucket, count]) => [bucketValue(bucket), count] as const);
+
+function blamesByPoint(k: Kernel): Map<number, Blame[]> {
+  const { edges, shape } = k.profile.tables;
+  const blames = new Map<number, Blame[]>();
+  for (let row = 0; row < shape.edges; row++) {
+    const nanos = Number(Atomics.load(edges.nanos, row));
+    const { [row]: count } = edges.count;
+    if (nanos === 0 && count === 0) continue;
+    const own = blames.get(edges.point[row]) ?? [];
+    blames.set(edges.point[row], own);
+    own.push({ jid: edges.jid[row], count, nanos });
+  }
+  return blames;
+}

@@ -1,0 +1,94 @@
+/** Who waits for whom, now: what the profile knows of each process that sleeps, and rings of them. */
+import type { Deadlock, LockKind, Waiting } from "@jailyard/abi/contention";
+import type { Pid } from "@jailyard/abi/types";
+import type { Kernel } from "./kernel.ts";
+import { nameOf } from "./lockname.ts";
+import { K_RECEIVE, K_SEM, K_SEND, OTHERS } from "./profile.ts";
+import { type Thread, ZOMBIE } from "./thread.ts";
+
+const KINDS: Readonly<Record<number, LockKind>> = {
+  [K_SEM]: "sem",
+  [K_SEND]: "send",
+  [K_RECEIVE]: "receive",
+};
+
+/** Every process that sleeps for a semaphore or a queue and has not been woken. */
+export function waiting(k: Kernel): Waiting[] {
+  const found: Waiting[] = [];
+  if (!k.profile.on) return found;
+  for (const td of k.procs.values()) {
+    const wait = waitOf(k, td);
+    if (wait !== null) found.push(wait);
+  }
+  return found;
+}
+
+function waitOf(k: Kernel, { tid, p_pid: pid, p_comm: comm }: Thread): Waiting | null {
+  const { waits, points } = k.profile.tables;
+  const row = Atomics.load(waits.point, tid) - 1;
+  if (row < 0 || waits.pid[tid] !== pid || !k.commons.sleepers.isAsleep(tid)) return null;
+  if (points.ix[row] === OTHERS) return null;
+  const [kind, id, num] = [points.kind[row], points.id[row], points.num[row]];
+  const { name, label } = nameOf(k, kind, id, num);
+  const { [tid]: sinceNanos } = waits.began;
+  const lock = { lock: name, label, kind: KINDS[kind], id, num };
+  const { [tid]: owner } = waits.owner;
+  return { pid, jid: k.profile.jidOf(pid), comm, ...lock, sinceNanos, holder: holder(k, owner) };
+}
+
+function holder(k: Kernel, pid: number): Waiting["holder"] {
+  if (pid === 0) return null;
+  const td = k.procs.get(pid as Pid);
+  const ended = td === undefined || td.p_state === ZOMBIE;
+  return { pid: pid as Pid, jid: k.profile.jidOf(pid), ended };
+}
+
+/** Rings of processes each of which waits for a semaphore that the next one holds. */
+export function rings(all: readonly Waiting[]): Waiting[][] {
+  const byPid = new Map(all.filter(({ kind }) => kind === "sem").map((one) => [one.pid, one]));
+  const done = new Set<Waiting>();
+  const found: Waiting[][] = [];
+  for (const start of byPid.values()) {
+    const path: Waiting[] = [];
+    let one: Waiting | undefined = start;
+    while (one !== undefined && !done.has(one)) {
+      done.add(one);
+      path.push(one);
+      one = one.holder === null ? undefined : byPid.get(one.holder.pid);
+    }
+    const at = one === undefined ? -1 : path.indexOf(one);
+    if (at !== -1) found.push(path.slice(at));
+  }
+  return found;
+}
+
+const keyOf = (ring: readonly Waiting[]): string =>
+  ring
+    .map(({ pid, sinceNanos }) => `${pid} ${sinceNanos}`)
+    .sort()
+    .join(", ");
+
+/** Deadlocks by looking again and again: a ring that two looks find is one. */
+export class DeadlockWatch {
+  #seen = new Set<string>();
+  readonly #told = new Set<string>();
+
+  /** Is there a ring that the next look may find to be one? */
+  get sees(): boolean {
+    return [...this.#seen].some((key) => !this.#told.has(key));
+  }
+
+  /** @returns those that are new */
+  look(k: Kernel): Deadlock[] {
+    const found = new Map(rings(waiting(k)).map((ring) => [keyOf(ring), ring]));
+    const fresh: Deadlock[] = [];
+    for (const [key, ring] of found) {
+      if (!this.#seen.has(key) || this.#told.has(key)) continue;
+      this.#told.add(key);
+      fresh.push({ atNanos: k.profile.nanos(), ring });
+    }
+    this.#seen = new Set(found.keys());
+    k.book.deadlocks.push(...fresh);
+    return fresh;
+  }
+}
