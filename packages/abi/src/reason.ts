@@ -59,11 +59,15 @@ export const PROC = rule(7);
 /** The open questions of the history, for what is ours and not FreeBSD's. */
 export const HIST = rule(8);
 
-/** `SEM-20, kern.ipc.semmns`; empty for NO_REASON. */
-export function reasonText(r: Reason): string {
+/** `SEM-20`; empty for NO_REASON. */
+export function ruleOf(r: Reason): string {
   if (r === NO_REASON) return "";
-  const limit = LIMIT_NAMES[Math.trunc(r / FAMILY)];
-  const family = FAMILIES[Math.trunc((r % FAMILY) / RULES)];
-  const text = `${family}-${r % RULES}`;
-  return limit ? `${text}, ${limit}` : text;
+  return `${FAMILIES[Math.trunc((r % FAMILY) / RULES)]}-${r % RULES}`;
 }
+
+/** The limit that refused, or empty. */
+export const limitOf = (r: Reason): LimitName => LIMIT_NAMES[Math.trunc(r / FAMILY)] ?? "";
+
+/** `SEM-20, kern.ipc.semmns`; empty for NO_REASON. */
+export const reasonText = (r: Reason): string =>
+  [ruleOf(r), limitOf(r)].filter((part) => part !== "").join(", ");

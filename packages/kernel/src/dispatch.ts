@@ -10,7 +10,8 @@ import { EFAULT, EINVAL, ENOENT, ENOSYS, EPERM, type Errno, ESLEEP, OK } from "@
 import { IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
 import type { JailParams } from "@jailyard/abi/jail";
 import { type Msgbuf, type MsqidDs, msqidDs } from "@jailyard/abi/msg";
-import { COM, PROC, TOOL } from "@jailyard/abi/reason";
+import { COM, limitOf, PROC, TOOL } from "@jailyard/abi/reason";
+import type { Told } from "@jailyard/abi/refusal";
 import {
   GETALL,
   SEM_STAT,
@@ -51,6 +52,7 @@ import type { Kernel } from "./kernel.ts";
 import { kinfoProcs } from "./kinfo.ts";
 import { kldload, kldstat, kldunload } from "./kld.ts";
 import { label } from "./label.ts";
+import { limitUse } from "./limituse.ts";
 import { listing } from "./listing.ts";
 import { msgrcv, msgsnd, msgsndWoken } from "./msg.ts";
 import { msgctl, msgget } from "./msgctl.ts";
@@ -140,12 +142,17 @@ export function sysret(k: Kernel, tf: Trapframe, error: Errno): Errno {
   a[RET0] = tf.td.td_retval;
   a[RET1] = 0;
   if (error === OK) ENTRIES.get(tf.sysno)?.ret?.(k, tf, a);
-  else if (tf.jail.errmsg !== "") putErrmsg(tf, a);
+  else if (tf.jail.errmsg !== "" || limitOf(tf.td.td_reason) !== "") putTold(k, tf, a);
   return error;
 }
 
-function putErrmsg(tf: Trapframe, a: Float64Array): void {
-  a[RET1] = putJson(tf.frame.u8, tf.jail.errmsg);
+function putTold(k: Kernel, tf: Trapframe, a: Float64Array): void {
+  const { errmsg } = tf.jail;
+  const limit = limitUse(k, tf.td, tf.sysno, a);
+  a[RET1] = putJson(tf.frame.u8, {
+    ...(errmsg && { errmsg }),
+    ...(limit && { limit }),
+  } satisfies Told);
   tf.jail.errmsg = "";
 }
 
@@ -249,7 +256,7 @@ const withArgument =
   <T>(call: (k: Kernel, tf: Trapframe, td: Thread, arg: T, a: Float64Array) => Errno): Call =>
   (k, tf, td, a) => {
     const arg = argument<T>(tf, a[0]);
-    return arg === null ? deny(td, EFAULT, 0 as Thread["td_reason"]) : call(k, tf, td, arg, a);
+    return arg === null ? deny(td, EFAULT, PROC_416) : call(k, tf, td, arg, a);
   };
 
 interface Cred {

@@ -98,6 +98,17 @@ export class Racct {
     return Math.max(0, available);
   }
 
+  /** The deny rule that leaves the process least of a resource, and what is used of it; or null. */
+  tightest(td: Thread, resource: Resource): { amount: number; used: number } | null {
+    const rules = this.rules.filter(
+      (rule) => rule.resource === resource && rule.action === "deny" && bindsProcess(rule, td),
+    );
+    const [rule] = rules.sort((a, b) => this.#left(a, td) - this.#left(b, td));
+    return rule === undefined
+      ? null
+      : { amount: rule.amount, used: rule.amount - this.#left(rule, td) };
+  }
+
   /** An object is gone: refund its creator's user, login class and prisons. [COM-34] */
   sub(cred: Ucred, resource: Resource, amount: number): void {
     for (const container of containersOf(cred)) this.#change(container, resource, -amount);

@@ -32,6 +32,7 @@ export interface Page {
 export const YARD_OPTIONS: readonly (readonly [option: string, about: string])[] = [
   ["--yard NAME", "the yard to look into; the only one that runs if left out"],
   ["--in JAIL", "run it in this jail, by name or jid: it sees what the jail sees"],
+  ["-v", "first of all: if it fails, say which rule and which limit refused it"],
   ["--help", "show this text"],
 ];
 

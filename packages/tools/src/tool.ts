@@ -1,5 +1,7 @@
 /** What all tools have around their main: how they end when a call fails that they did not expect. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { E2BIG, strerror } from "@jailyard/abi/errno";
+import { refusalText } from "@jailyard/abi/refusal";
 import { SysError } from "@jailyard/abi/syserror";
 import type { Process } from "@jailyard/trap/process";
 import { type AwaitedProgram, program } from "@jailyard/trap/program";
@@ -16,18 +18,66 @@ export type ToolMain = (
   around: Surroundings,
 ) => Promise<number> | Promise<never> | number;
 
-/** A program called `name`. A call that fails where `main` expects none ends it as err(1, …) does. */
+/** Calls that have failed in the tool that runs; tools of one jail share its thread. */
+const refusals = new AsyncLocalStorage<SysError[]>();
+
+/**
+ * A program called `name`. A call that fails where `main` expects none ends it as err(1, …) does.
+ * If it fails with -v it also tells which rule and which limit refused its last call.
+ */
 export function tool(name: string, main: ToolMain): AwaitedProgram {
-  return program(name, async (p, arg) => {
-    try {
-      return await main(p, (arg ?? {}) as Surroundings);
-    } catch (error) {
-      const text = textOf(error);
-      if (text === null) throw error;
-      warnx(p, text);
-      return 1;
-    }
+  return program(name, (p, arg) => {
+    const { asked, args } = whyAsked(name, p.args);
+    const own = Object.create(p, { args: { value: args } }) as Process;
+    return refusals.run([], async () => {
+      const status = await mainOf(own, main, (arg ?? {}) as Surroundings);
+      const last = refusals.getStore()?.at(-1);
+      if (asked && status !== 0 && last !== undefined) warnx(p, whyText(last));
+      return status;
+    });
   });
+}
+
+async function mainOf(p: Process, main: ToolMain, around: Surroundings): Promise<number> {
+  try {
+    return await main(p, around);
+  } catch (error) {
+    const text = textOf(error);
+    if (text === null) throw error;
+    if (error instanceof SysError) refusals.getStore()?.push(error);
+    warnx(p, text);
+    return 1;
+  }
+}
+
+/** Tools that have a -v of their own, as FreeBSD's do. */
+const VERBOSE: ReadonlySet<string> = new Set([
+  "ipcrm",
+  "jail",
+  "jls",
+  "kldload",
+  "kldunload",
+  "kldstat",
+]);
+
+/** Is -v given? The others take it as their first word, and never see it. */
+function whyAsked(
+  name: string,
+  args: readonly string[],
+): { asked: boolean; args: readonly string[] } {
+  if (!VERBOSE.has(name)) {
+    const asked = args[0] === "-v";
+    return { asked, args: asked ? args.slice(1) : args };
+  }
+  // What follows an operand is one too, where the options of ipcrm have arguments.
+  const end = name === "ipcrm" ? -1 : args.findIndex((arg) => arg === "--" || !arg.startsWith("-"));
+  const options = end === -1 ? args : args.slice(0, end);
+  return { asked: options.some((arg) => /^-\w*v/.test(arg)), args };
+}
+
+/** `semget: No space left on device: SEM-20: kern.ipc.semmns is 60; …`. */
+function whyText({ syscall, errno, refusal }: SysError): string {
+  return `${syscall}: ${strerror(errno)} by ${refusalText(refusal) || "no rule"}`;
 }
 
 /** What a failed call comes to, as err(3) says it; null for what is no failed call. */
@@ -46,8 +96,9 @@ export async function attempt<T>(call: Promise<T>): Promise<T | SysError> {
   try {
     return await call;
   } catch (error) {
-    if (error instanceof SysError) return error;
-    throw error;
+    if (!(error instanceof SysError)) throw error;
+    refusals.getStore()?.push(error);
+    return error;
   }
 }
 

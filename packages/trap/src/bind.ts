@@ -2,8 +2,9 @@
  * The calls of libc bound to a process, awaited or blocking: on a mapped page where there is one,
  * else through the gate.
  */
-import { EDEAD, EGATE, EMAPPED, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
-import type { Reason } from "@jailyard/abi/reason";
+import { EAGAIN, EDEAD, EGATE, EMAPPED, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
+import { limitOf, type Reason } from "@jailyard/abi/reason";
+import type { Told } from "@jailyard/abi/refusal";
 import { SEM_UNDO } from "@jailyard/abi/sem";
 import { SYS_UNMAPPED } from "@jailyard/abi/syscall";
 import { SysError } from "@jailyard/abi/syserror";
@@ -37,9 +38,9 @@ export function settle(
   const { page } = u.gate;
   const reason = page.words[page.row(u.slot) + REASON] as Reason;
   const bytes = u.frame.a[RET1];
-  const errmsg = bytes > 0 ? (getJson(u.frame.u8, bytes) as string) : "";
+  const told = bytes > 0 ? (getJson(u.frame.u8, bytes) as Told) : {};
   u.handleSignals();
-  throw new SysError(name, error, reason, errmsg);
+  throw new SysError(name, error, reason, told);
 }
 
 /** The same for a call that was made on a page. */
@@ -58,8 +59,20 @@ function failDirect(u: UserProcess, name: string, error: Errno, reason: Reason):
   u.calling = false;
   if (error === EDEAD || u.gate.killed(u.slot) !== 0) throw new ProcessEnded();
   u.handleSignals();
-  throw new SysError(name, error, reason, "");
+  throw new SysError(name, error, reason);
 }
+
+/**
+ * Refused on a page at a limit: the kernel is asked, which knows who uses it. Not for what a program
+ * tries again and again.
+ */
+const asksKernel = (d: Direct, error: Errno): boolean =>
+  error > 0 && error !== EAGAIN && error !== EDEAD && limitOf(d.reason) !== "";
+
+const unmapped = (u: UserProcess, def: Def, args: Args): number => {
+  def.enter(u, args);
+  return def.sysno | SYS_UNMAPPED;
+};
 
 /** Bind the table to a process. */
 export function bindCalls(u: UserProcess, mode: Mode): Record<string, unknown> {
@@ -94,6 +107,9 @@ function onPageBlocking(
   if (begun === EGATE) return gateBlocking(u, name, def, args);
   u.calling = true;
   const error = blockDirect(u, d, begun);
+  if (asksKernel(d, error)) {
+    return settle(u, name, u.gate.call(u.slot, unmapped(u, def, args)), def, args);
+  }
   if (error !== EGATE) return settleDirect(u, name, error, def, args);
   return settle(u, name, u.gate.call(u.slot, d.enterResume(u.frame)), def, args);
 }
@@ -129,6 +145,7 @@ function onPageAwaited(
   begun: Errno,
 ): unknown {
   if (begun === EGATE) return gateAwaited(u, name, def, args);
+  if (asksKernel(d, begun)) return unmappedAwaited(u, name, def, args);
   if (begun !== ESLEEP) {
     const value = settleDirect(u, name, begun, def, args);
     return u.gate.turn()?.then(() => value) ?? value;
@@ -138,13 +155,24 @@ function onPageAwaited(
     awaitDirect(u, d, (error) => {
       try {
         // At once: the results of the thread's calls lie where the next one puts its own.
-        if (error !== EGATE) resolve(settleDirect(u, name, error, def, args));
+        if (asksKernel(d, error)) resolve(unmappedAwaited(u, name, def, args));
+        else if (error !== EGATE) resolve(settleDirect(u, name, error, def, args));
         else resolve(resumeAwaited(u, d, name, def, args));
       } catch (thrown) {
         reject(thrown);
       }
     });
   });
+}
+
+async function unmappedAwaited(
+  u: UserProcess,
+  name: string,
+  def: Def,
+  args: Args,
+): Promise<unknown> {
+  u.calling = true;
+  return settle(u, name, await u.gate.callAsync(u.slot, unmapped(u, def, args)), def, args);
 }
 
 async function resumeAwaited(

@@ -243,7 +243,7 @@ function awaitedOnly(cx: Context, u: UserProcess): Record<string, unknown> {
 
 function noSlots({ gate }: UserProcess): SysError {
   const most = `the thread runs ${gate.page.shape.slots} processes, its most`;
-  return new SysError("fork", EAGAIN, NO_REASON, most);
+  return new SysError("fork", EAGAIN, NO_REASON, { errmsg: most });
 }
 
 function startChild(
