@@ -57,6 +57,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);
   },
+  async size(program, run) {
+    (await import("./size.ts")).addSize(program, run);
+  },
   async conform(program, run) {
     (await import("./conform.ts")).addConform(program, run);
   },

@@ -3,10 +3,10 @@
  * all jails outside of braces or under `*`, comments, quotes, `$variables`. `exec.start` names a
  * module and its arguments; it runs in the background. Any other parameter is refused with its line.
  */
-import { dirname, resolve } from "node:path";
 import { jailParamNamed, parseJailParam } from "@jailyard/abi/jailparam";
 import { textOf } from "../checkedyaml.ts";
 import { SettingsError } from "../stress/settings.ts";
+import { programPlan } from "./programplan.ts";
 import type { JailPlan, ProgramPlan } from "./yardfile.ts";
 
 interface Token {
@@ -16,7 +16,7 @@ interface Token {
   readonly mark: boolean;
 }
 
-interface Setting {
+export interface Setting {
   readonly name: string;
   /** null: the bare name. */
   readonly value: string | null;
@@ -46,10 +46,22 @@ function tokensOf(file: string, text: string): Token[] {
 }
 
 /** The jails of a file, in its order. @throws SettingsError with the line */
-export function readJailConf(file: string): JailPlan[] {
+export const readJailConf = (file: string): JailPlan[] =>
+  parseJailConf(file).map(({ name, settings }) => planOf(file, name, settings));
+
+export interface WrittenJail {
+  readonly name: string;
+  readonly line: number;
+  /** Those of all jails first, then its own, in their order. */
+  readonly settings: readonly Setting[];
+}
+
+/** What is written, whether it makes sense or not. @throws SettingsError with the line */
+export function parseJailConf(file: string): WrittenJail[] {
   const tokens = tokensOf(file, textOf(file));
   const common: Setting[] = [];
   const jails = new Map<string, Setting[]>();
+  const lines = new Map<string, number>();
   let at = 0;
   while (at < tokens.length) {
     const [name, next] = [tokens[at], tokens[at + 1]];
@@ -61,6 +73,7 @@ export function readJailConf(file: string): JailPlan[] {
     }
     const own = name.text === "*" ? common : (jails.get(name.text) ?? []);
     if (own !== common) jails.set(name.text, own);
+    if (!lines.has(name.text)) lines.set(name.text, name.line);
     at += 2;
     while (!isMark(tokens[at], "}")) {
       if (tokens[at] === undefined) throw refusal(file, name.line, `"${name.text} {" has no "}"`);
@@ -68,7 +81,9 @@ export function readJailConf(file: string): JailPlan[] {
     }
     at++;
   }
-  return [...jails].map(([name, own]) => planOf(file, name, [...common, ...own]));
+  return [...jails].map(([name, own]) => {
+    return { name, line: lines.get(name)!, settings: [...common, ...own] };
+  });
 }
 
 const isMark = (token: Token | undefined, text: string): boolean =>
@@ -126,6 +141,6 @@ function paramOf(file: string, { name, line }: Setting, value: string | null): o
 }
 
 function programOf(file: string, command: string): ProgramPlan {
-  const [module, ...args] = command.trim().split(/\s+/);
-  return { module: resolve(dirname(file), module), args, uid: 0, procs: 1 };
+  const [run, ...args] = command.trim().split(/\s+/);
+  return programPlan(file, run, args, { uid: 0, procs: 1 });
 }

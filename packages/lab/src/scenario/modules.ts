@@ -11,6 +11,7 @@ export const MYSQL: string = require.resolve("@jailyard/workload/mysql/mysql");
 export const ACTOR: string = require.resolve("@jailyard/lab/models/actor.program");
 export const REPLAYER: string = require.resolve("@jailyard/workload/replay/replayer");
 export const LISTER: string = require.resolve("@jailyard/lab/scenario/lister");
+export const ADMINISTRATOR: string = require.resolve("@jailyard/lab/sizing/administrator");
 
 /** The recordings that are shipped with the project. */
 export const TRACES: string = join(dirname(REPLAYER), "../../data/traces");

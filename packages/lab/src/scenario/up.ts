@@ -19,9 +19,9 @@ export function up(
     const infos: JailInfo[] = [];
     for (const { name, params, programs } of plans) {
       const jail = await yard.jail({ ...params, name });
-      for (const { module, args, uid, procs } of programs) {
+      for (const { uid, procs, ...program } of programs) {
         for (let n = 0; n < procs; n++) {
-          void follow(jail, await jail.spawn({ module, args, uid, gid: uid }), output);
+          void follow(jail, await jail.spawn({ ...program, uid, gid: uid }), output);
         }
       }
       infos.push(await yard.jailInfo({ jid: jail.jid }));

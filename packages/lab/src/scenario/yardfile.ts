@@ -2,7 +2,6 @@
  * The file of `jailyard up`: modules, limits, jails and their programs, in YAML or as jail.conf(5).
  * Parameters of jails are FreeBSD's; what is not said is FreeBSD's default, not a private name space.
  */
-import { dirname, resolve } from "node:path";
 import { JAIL_SYS_NAMES } from "@jailyard/abi/jail";
 import { JAIL_PARAMS, type JailParamKind } from "@jailyard/abi/jailparam";
 import { LIMITS } from "@jailyard/abi/limits";
@@ -12,12 +11,15 @@ import { MODELS, type ModelName } from "@jailyard/kernel/model";
 import { LIMIT_SCOPES, type LimitScope } from "@jailyard/kernel/usage";
 import { checkedYaml } from "../checkedyaml.ts";
 import { readJailConf } from "./jailconf.ts";
+import { programPlan } from "./programplan.ts";
 
-/** A program that runs in a jail from the beginning. */
+/** A program that runs in a jail from the beginning. `run: postgres` is the simulated server. */
 export interface ProgramPlan {
   /** Absolute path of its module. */
   readonly module: string;
   readonly args: readonly string[];
+  /** What the module is told beside `args`. */
+  readonly arg?: unknown;
   readonly uid: number;
   readonly procs: number;
 }
@@ -148,11 +150,8 @@ export function readYardFile(file: string): YardPlan {
 }
 
 function jailPlan(file: string, name: string, { programs = [], ...params }: WrittenJail): JailPlan {
-  const plans = programs.map(({ run, args = [], uid = 0, procs = 1 }) => ({
-    module: resolve(dirname(file), run),
-    args: args.map(String),
-    uid,
-    procs,
-  }));
+  const plans = programs.map(({ run, args = [], uid = 0, procs = 1 }) =>
+    programPlan(file, run, args.map(String), { uid, procs }),
+  );
   return { name, params: params as JailPlan["params"], programs: plans };
 }

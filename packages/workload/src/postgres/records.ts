@@ -11,6 +11,16 @@ export interface LogRecord {
   readonly pid: number;
   readonly level: LogLevel;
   readonly text: string;
+  /** The system call whose refusal the line tells of. */
+  readonly refused?: Refused;
+}
+
+export interface Refused {
+  readonly syscall: string;
+  /** ENOSPC. */
+  readonly code: string;
+  /** Rule and limit, as of SysError. */
+  readonly reason: string;
 }
 
 /** The server accepts connections; again after each crash restart. */

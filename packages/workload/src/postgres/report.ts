@@ -2,7 +2,7 @@
 import { type Errno, strerror } from "@jailyard/abi/errno";
 import { SysError } from "@jailyard/abi/syserror";
 import type { Process } from "@jailyard/trap/process";
-import type { LogLevel, LogRecord } from "./records.ts";
+import type { LogLevel, LogRecord, Refused } from "./records.ts";
 
 /** Ends a statement (ERROR), a process (FATAL) or the server's life (PANIC). */
 export class PgError extends Error {
@@ -10,8 +10,15 @@ export class PgError extends Error {
   readonly level: "ERROR" | "FATAL" | "PANIC";
   readonly detail: string;
   readonly hint: string;
-  constructor(level: "ERROR" | "FATAL" | "PANIC", text: string, detail = "", hint = "") {
-    super(text);
+  /** `cause`: the failed system call. */
+  constructor(
+    level: "ERROR" | "FATAL" | "PANIC",
+    text: string,
+    detail = "",
+    hint = "",
+    cause?: unknown,
+  ) {
+    super(text, { cause });
     this.level = level;
     this.detail = detail;
     this.hint = hint;
@@ -50,14 +57,21 @@ export class ServerLog {
     this.#instance = instance;
   }
 
-  line(p: Process, level: LogLevel, text: string): void {
-    this.#emit({ type: "log", instance: this.#instance, pid: p.pid, level, text });
+  line(p: Process, level: LogLevel, text: string, refused?: Refused): void {
+    const why = refused === undefined ? {} : { refused };
+    this.#emit({ type: "log", instance: this.#instance, pid: p.pid, level, text, ...why });
   }
 
   /** The lines of an error. */
   error(p: Process, error: PgError): void {
-    this.line(p, error.level, error.message);
+    this.line(p, error.level, error.message, refusedBy(error.cause));
     if (error.detail !== "") this.line(p, "DETAIL", error.detail);
     if (error.hint !== "") this.line(p, "HINT", error.hint);
   }
+}
+
+function refusedBy(cause: unknown): Refused | undefined {
+  if (!(cause instanceof SysError)) return undefined;
+  const { syscall, code, reason } = cause;
+  return { syscall, code, reason };
 }

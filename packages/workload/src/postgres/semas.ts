@@ -82,7 +82,7 @@ async function setval(p: Process, id: number, num: number, value: number): Promi
           "Look into the PostgreSQL documentation for details."
         : "";
     const text = `semctl(${id}, ${num}, SETVAL, ${value}) failed: ${reasonOf(error)}`;
-    throw new PgError("FATAL", text, "", hint);
+    throw new PgError("FATAL", text, "", hint, error);
   }
 }
 
@@ -109,8 +109,17 @@ class SemaSearch {
       if (id === null) continue;
       await this.setval(id, this.#settings.semasPerSet, MAGIC - 1);
       this.#counters.semops++;
-      await this.#p.semop(id, [[this.#settings.semasPerSet, +1, 0]]);
+      await this.#unlock(id);
       return id;
+    }
+  }
+
+  /** PGSemaphoreUnlock of the identifying semaphore. */
+  async #unlock(id: number): Promise<void> {
+    try {
+      await this.#p.semop(id, [[this.#settings.semasPerSet, +1, 0]]);
+    } catch (error) {
+      throw new PgError("FATAL", `semop failed: ${reasonOf(error)}`, "", "", error);
     }
   }
 
@@ -133,7 +142,7 @@ class SemaSearch {
     } catch (error) {
       const errno = errnoOf(error);
       if (this.#collides(errno, tried)) return null;
-      throw cannotCreate(this.#settings, this.#key, nsems, errno);
+      throw cannotCreate(this.#settings, this.#key, nsems, error);
     }
   }
 
@@ -171,7 +180,8 @@ class SemaSearch {
 }
 
 /** [PG-29] */
-function cannotCreate(settings: Settings, key: number, nsems: number, errno: Errno): PgError {
+function cannotCreate(settings: Settings, key: number, nsems: number, error: unknown): PgError {
+  const errno = errnoOf(error);
   const currently = settings.profile.longHints ? ` (currently ${settings.maxConnections})` : "";
   const hint =
     "This error does *not* mean that you have run out of disk space.  It occurs when either the " +
@@ -185,5 +195,6 @@ function cannotCreate(settings: Settings, key: number, nsems: number, errno: Err
     `could not create semaphores: ${strerror(errno)}`,
     `Failed system call was semget(${key >>> 0}, ${nsems}, 0${CREATE.toString(8)}).`,
     errno === ENOSPC ? hint : "",
+    error,
   );
 }

@@ -100,7 +100,7 @@ async function tryCreate({ p, settings }: Server, key: number): Promise<number |
     if (collides(errno)) return null;
     const hidden = errno === EINVAL && settings.profile.version !== "8.1";
     if (hidden && (await existsTooSmall(p, key))) return null;
-    throw cannotCreate(settings, key, bytes, errno);
+    throw cannotCreate(settings, key, bytes, error);
   }
 }
 
@@ -124,7 +124,7 @@ async function attachNew(server: Server, key: number, id: number): Promise<Segme
   const memory = await p.shmat(id, null, 0).catch((error) => {
     const inode = settings.profile.keys === "inode";
     const what = inode ? `id=${id}, addr=0x0, flags=0x0` : `id=${id}`;
-    throw new PgError("FATAL", `shmat(${what}) failed: ${reasonOf(error)}`);
+    throw new PgError("FATAL", `shmat(${what}) failed: ${reasonOf(error)}`, "", "", error);
   });
   exit.push(() => p.shmdt(memory).catch((e) => warn(`shmdt(0x${memory.addr.toString(16)})`, e)));
   writeHeader(memory, p.pid, settings);
@@ -243,7 +243,8 @@ export function stillInUse(settings: Settings, segment: { key: number; id: numbe
 }
 
 /** [PG-20] */
-function cannotCreate(settings: Settings, key: number, bytes: number, errno: Errno): PgError {
+function cannotCreate(settings: Settings, key: number, bytes: number, error: unknown): PgError {
+  const errno = errnoOf(error);
   const call = `shmget(key=${key >>> 0}, size=${bytes}, 0${CREATE.toString(8)})`;
   const hints = settings.profile.longHints ? longHints(settings, bytes) : HINTS;
   const hint = hints.get(errno);
@@ -252,6 +253,7 @@ function cannotCreate(settings: Settings, key: number, bytes: number, errno: Err
     `could not create shared memory segment: ${strerror(errno)}`,
     `Failed system call was ${call}.`,
     hint === undefined ? "" : `${hint}\n${MANUAL}`,
+    error,
   );
 }
 
