@@ -44,6 +44,8 @@ export interface ChildSpec {
   readonly mask: SignalMask;
   readonly cluster: Cluster;
   readonly counters: Counters;
+  /** How many children the server had before it: with the seed, what it draws. */
+  readonly ordinal: number;
   /** Free list of its slot. */
   readonly list: number;
   /** SIGTERM ends it. */
@@ -56,7 +58,7 @@ export interface ChildSpec {
 
 /** Run a child to its end. */
 export async function runChild(p: Process, spec: ChildSpec): Promise<never> {
-  const me = new Pgproc(p, spec.cluster, spec.counters);
+  const me = new Pgproc(p, spec.cluster, spec.counters, spec.ordinal);
   await me.catchSignals(spec.terminates);
   await spec.mask.open(p);
   try {

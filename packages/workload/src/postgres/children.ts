@@ -43,6 +43,7 @@ export class Children {
   readonly #directory: DataDirectory;
   /** Oldest first. */
   readonly #children = new Map<number, Child>();
+  #forked = 0;
 
   constructor(p: Process, directory: DataDirectory) {
     this.#p = p;
@@ -90,7 +91,8 @@ export class Children {
     const { list, terminates } = ROLES[kind];
     const flag = FLAGGED.has(kind) ? assignFlag(cluster, words) : -1;
     const mask = new SignalMask();
-    const spec: ChildSpec = { mask, cluster, counters, list, terminates, flag, body };
+    const ordinal = ++this.#forked;
+    const spec: ChildSpec = { mask, cluster, counters, ordinal, list, terminates, flag, body };
     const pid = await this.#p.fork((p) => runChild(p, spec));
     this.#children.set(pid, { pid, kind, client, flag, mask });
   }
