@@ -1,8 +1,9 @@
 /** What `jailyard stress` says: how far it is, and what came out. */
 import { figureOf, histogramOf } from "@jailyard/lab/stress/figures";
+import { figureText, timeText } from "@jailyard/lab/stress/figuretext";
 import { quantileMs } from "@jailyard/lab/stress/histogram";
 import type { RunFile } from "@jailyard/lab/stress/runfile";
-import { figureText, sentencesOf, timeText } from "@jailyard/lab/stress/sentences";
+import { sentencesOf } from "@jailyard/lab/stress/sentences";
 import type { StressSettings } from "@jailyard/lab/stress/settings";
 import type { StressProgress } from "@jailyard/lab/stress/stress";
 import type { OfName, PlainName } from "@jailyard/lab/stress/threshold";

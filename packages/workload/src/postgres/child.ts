@@ -137,11 +137,12 @@ export async function runDetached(p: Process, cluster: Cluster, mask: SignalMask
   }
   await mask.open(p);
   await p.shmdt(cluster.segment.memory.addr);
-  while (!over) {
-    const unslept = await p.sleep(LOOK_MILLIS);
+  for (let look = LOOK_MILLIS; !over; look = Math.min(2 * look, LOOK_MAX_MILLIS)) {
+    const unslept = await p.sleep(look);
     if (unslept <= 0 && (await p.getppid()) !== cluster.postmaster) p.exit(1);
   }
   return p.exit(0);
 }
 
 const LOOK_MILLIS = 100;
+const LOOK_MAX_MILLIS = 1000;

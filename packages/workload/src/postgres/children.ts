@@ -36,7 +36,7 @@ export interface End {
   readonly crash: boolean;
 }
 
-const FLAGGED: ReadonlySet<Kind> = new Set(["backend", "launcher", "logical"]);
+const FLAGGED: ReadonlySet<Kind> = new Set(["backend", "launcher", "vacuum", "logical"]);
 
 export class Children {
   readonly #p: Process;
@@ -52,6 +52,11 @@ export class Children {
 
   get size(): number {
     return this.#children.size;
+  }
+
+  /** Pids of one kind, oldest first. */
+  pids(kind: Kind): number[] {
+    return [...this.#children.values()].filter((child) => child.kind === kind).map((c) => c.pid);
   }
 
   has(kinds: readonly Kind[]): boolean {
