@@ -197,6 +197,8 @@ export interface RunFile {
   readonly verdict: Verdict;
   readonly repetitions: readonly Repetition[];
   readonly native?: readonly NativeResult[];
+  /** Why there are no native results, where they were asked for. */
+  readonly nativeMissing?: string;
   readonly locks?: readonly LockRow[];
   readonly interference?: Interference;
   readonly waitFor?: readonly WaitFor[];

@@ -169,7 +169,9 @@ function unfairness(repetitions: readonly Repetition[]): string[] {
   );
 }
 
-function native({ native: results = [], repetitions }: RunFile): string | null {
+function native({ native: results = [], nativeMissing, repetitions }: RunFile): string | null {
+  if (nativeMissing !== undefined)
+    return `This machine's own kernel did nothing: ${nativeMissing}.`;
   const parts = results.map(({ name, throughput }) => {
     const ours = figureOf(repetitions, { name: "throughput", workload: name });
     return `${name} ${figureText(throughput / ours)} times as many`;

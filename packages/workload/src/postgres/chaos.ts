@@ -19,9 +19,11 @@ import type { Settings } from "./settings.ts";
 const WNOHANG = 1;
 const REFUSED = 1;
 const LOOK_MILLIS = 20;
-/** Between two attempts to start, and their number: children leave within a second or two. */
+/** Between two attempts to start. */
 const AGAIN_MILLIS = 50;
-const ATTEMPTS = 400;
+/** Children leave within a second or two, unless they wait for one that was killed. */
+const PATIENCE = 60;
+const ATTEMPTS = 2 * PATIENCE;
 
 const ACTS = ["backend", "postmaster", "second"] as const;
 
@@ -147,6 +149,7 @@ export class Chaos {
   async #restart(): Promise<number | null> {
     this.#say("death", `the postmaster (PID ${this.#pid}) is killed; its children live on`);
     const from = now();
+    const children = this.#postmaster?.children ?? [];
     await this.#send("SIGKILL");
     await this.#p.wait(this.#pid);
     for (let refused = 0; refused < ATTEMPTS; refused++) {
@@ -163,10 +166,20 @@ export class Chaos {
           "the postmaster is not started again while a child of the old one lives",
         );
       }
+      if (refused === PATIENCE) await this.#terminateOld(children);
       await this.#p.sleep(AGAIN_MILLIS);
     }
     this.#say("wrong", `the postmaster does not start after ${ATTEMPTS} attempts`);
     return 2;
+  }
+
+  /** What the hint of the refusal asks for. */
+  async #terminateOld(children: readonly number[]): Promise<void> {
+    this.#say(
+      "death",
+      "children of the old postmaster that wait for ever are killed, as the hint has it",
+    );
+    for (const pid of children) await attempt(this.#p.kill(pid, "SIGKILL"));
   }
 
   async #upOrEnded(): Promise<WaitResult | null> {

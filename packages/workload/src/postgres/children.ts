@@ -54,9 +54,10 @@ export class Children {
     return this.#children.size;
   }
 
-  /** Pids of one kind, oldest first. */
-  pids(kind: Kind): number[] {
-    return [...this.#children.values()].filter((child) => child.kind === kind).map((c) => c.pid);
+  /** Pids of all, or of one kind, oldest first. */
+  pids(kind?: Kind): number[] {
+    const all = [...this.#children.values()];
+    return all.filter((child) => kind === undefined || child.kind === kind).map(({ pid }) => pid);
   }
 
   has(kinds: readonly Kind[]): boolean {

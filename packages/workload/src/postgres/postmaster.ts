@@ -84,6 +84,11 @@ export class Postmaster {
     return this.#children.pids("backend");
   }
 
+  /** Pids of all its children. */
+  get children(): readonly number[] {
+    return this.#children.pids();
+  }
+
   /** Until the server is shut down. @returns its exit status */
   async run(): Promise<number> {
     await this.#catchSignals();
