@@ -158,7 +158,7 @@ async function removeRows(job: Job, f: Facility, rows: readonly ListRow[]): Prom
       p.print(`Would remove ${one} ${id}`);
       continue;
     }
-    const refused = refusal(await attempt(removeListed(p, f, row)));
+    const refused = refusal(await attempt(removeListed(p, f, row), false));
     if (refused !== null) failures++;
     if (refused === null && verbose > 0) p.print(`Removed ${one} ${id}`);
     if (refused !== null && verbose > 1) warnx(p, `${short}id(${id}): : ${refused}`);

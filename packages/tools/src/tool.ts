@@ -69,13 +69,13 @@ function whyAsked(
     const asked = args[0] === "-v";
     return { asked, args: asked ? args.slice(1) : args };
   }
-  // What follows an operand is one too, where the options of ipcrm have arguments.
+  // ipcrm has no operands: what looks like one is the argument of an option.
   const end = name === "ipcrm" ? -1 : args.findIndex((arg) => arg === "--" || !arg.startsWith("-"));
   const options = end === -1 ? args : args.slice(0, end);
   return { asked: options.some((arg) => /^-\w*v/.test(arg)), args };
 }
 
-/** `semget: No space left on device: SEM-20: kern.ipc.semmns is 60; …`. */
+/** `semget: No space left on device by SEM-20: kern.ipc.semmns is 60; …`. */
 function whyText({ syscall, errno, refusal }: SysError): string {
   return `${syscall}: ${strerror(errno)} by ${refusalText(refusal) || "no rule"}`;
 }
@@ -91,13 +91,13 @@ function textOf(error: unknown): string | null {
 /** strerror(3), or the kernel's own text. */
 export const reasonOf = ({ errmsg, errno }: SysError): string => errmsg || strerror(errno);
 
-/** The result of a call, or its error; anything else is thrown. */
-export async function attempt<T>(call: Promise<T>): Promise<T | SysError> {
+/** The result of a call, or its error, which -v explains; anything else is thrown. */
+export async function attempt<T>(call: Promise<T>, explained = true): Promise<T | SysError> {
   try {
     return await call;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    refusals.getStore()?.push(error);
+    if (explained) refusals.getStore()?.push(error);
     return error;
   }
 }
