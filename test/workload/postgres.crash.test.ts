@@ -154,20 +154,3 @@ describe("two servers, one port, one user, two jails", () => {
     expect(yard.k.shm.table.live).toBe(2);
   });
 });
-
-describe("rates [PG-59]", () => {
-  test("select-only never sleeps; one client hardly; group commit sleeps once or twice", async () => {
-    const pairs = async (config: object): Promise<number> => {
-      const yard = simYard({}, 1);
-      const server = startServer(yard, { version: "15", transactions: 100, ...config });
-      await finished(yard, server);
-      const { sleeps, transactions } = resultOf(server);
-      return sleeps / transactions;
-    };
-    expect(await pairs({ workload: "select-only", backends: 8 })).toBeLessThan(0.05);
-    expect(await pairs({ backends: 1 })).toBeLessThan(0.05);
-    const grouped = await pairs({ workload: "simple-update", backends: 8 });
-    expect(grouped).toBeGreaterThan(0.7);
-    expect(grouped).toBeLessThan(2.5);
-  });
-});

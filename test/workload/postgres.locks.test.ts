@@ -82,6 +82,7 @@ async function backends(
 function fork(p: Process, cluster: Cluster, counters: Counters, body: Body): Promise<unknown> {
   return p.fork((child) =>
     runChild(child, {
+      ordinal: child.pid,
       mask: new SignalMask(),
       cluster,
       counters,

@@ -22,7 +22,7 @@ import {
   simYard,
   startServer,
 } from "../support/postgres.ts";
-import type { SimYard } from "../support/simproc.ts";
+import type { SimHandle, SimYard } from "../support/simproc.ts";
 
 afterEach(() => setClock(null));
 
@@ -119,6 +119,8 @@ describe("start and stop", () => {
     await ready(yard, server);
     const forks = yard.trace.filter(({ call }) => call === "fork").map(({ ret }) => ret);
     const [checkpointer, bgwriter, , walwriter, launcher, logical] = forks;
+    const readyAt = yard.now;
+    await yard.until(() => yard.now > readyAt + 10); // until then children block signals
     yard.kill(server.pid, "SIGINT");
     await finished(yard, server);
     expect(signalsOf(yard, server.pid)).toEqual([
@@ -248,11 +250,12 @@ describe("limits that are too small", () => {
 
   test("the default 340 semaphores hold two servers of 15, the third fails [PG-23]", async () => {
     const yard = simYard();
-    const servers = [1, 2, 3].map((i) =>
-      startServer(yard, { version: "15", inode: i * 1000, startOnly: true }),
-    );
-    for (const server of servers) await ready(yard, server);
-    expect(servers.filter(isReady)).toHaveLength(2);
+    const servers: SimHandle[] = [];
+    for (const inode of [1000, 2000, 3000]) {
+      servers.push(startServer(yard, { version: "15", inode, startOnly: true }));
+      await ready(yard, servers.at(-1)!);
+    }
+    expect(servers.map(isReady)).toEqual([true, true, false]);
   });
 
   test("SHMMAX: EINVAL, asked again with 0 bytes [PG-17] [PG-20]", async () => {

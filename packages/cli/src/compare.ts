@@ -1,7 +1,7 @@
 /** `jailyard compare`: two run files side by side, with how sure the differences are. */
 import { type Comparison, compare, type Difference } from "@jailyard/lab/stress/compare";
+import { figureText, timeText } from "@jailyard/lab/stress/figuretext";
 import { readRun } from "@jailyard/lab/stress/readrun";
-import { figureText, timeText } from "@jailyard/lab/stress/sentences";
 import type { Command } from "commander";
 import { bold, dim, print, table, wrapped } from "./terminal.ts";
 

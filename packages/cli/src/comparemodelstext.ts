@@ -1,6 +1,6 @@
 /** What `jailyard compare-models` prints: tables whose long cells are told below them. */
 import type { Comparison, ModelRun, Row } from "@jailyard/lab/models/compare";
-import { figureText } from "@jailyard/lab/stress/sentences";
+import { figureText } from "@jailyard/lab/stress/figuretext";
 import { bold, count, table, wrapped } from "./terminal.ts";
 
 /** The longest outcome that stands in a table. */

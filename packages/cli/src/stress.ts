@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { dealt } from "@jailyard/lab/stress/mix";
-import { checkNative, runNative } from "@jailyard/lab/stress/native";
+import { checkNative, nativeProblem, runNative } from "@jailyard/lab/stress/native";
 import type { RunFile } from "@jailyard/lab/stress/runfile";
 import { readScenario } from "@jailyard/lab/stress/scenario";
 import { completed, type StressSettings } from "@jailyard/lab/stress/settings";
@@ -116,6 +116,8 @@ async function measured(options: YardOptions, settings: StressSettings): Promise
     stressProgress(settings, (progress) => stress(cx, settings, around, progress)),
   );
   if (!settings.native || interrupted.aborted) return run;
+  const nativeMissing = nativeProblem();
+  if (nativeMissing !== null) return { ...run, nativeMissing };
   const native = await step("The same on this machine's own kernel", () =>
     runNative(settings, interrupted),
   );

@@ -1,8 +1,9 @@
 /** What `jailyard stress` says: how far it is, and what came out. */
 import { figureOf, histogramOf } from "@jailyard/lab/stress/figures";
+import { figureText, timeText } from "@jailyard/lab/stress/figuretext";
 import { quantileMs } from "@jailyard/lab/stress/histogram";
 import type { RunFile } from "@jailyard/lab/stress/runfile";
-import { figureText, sentencesOf, timeText } from "@jailyard/lab/stress/sentences";
+import { sentencesOf } from "@jailyard/lab/stress/sentences";
 import type { StressSettings } from "@jailyard/lab/stress/settings";
 import type { StressProgress } from "@jailyard/lab/stress/stress";
 import type { OfName, PlainName } from "@jailyard/lab/stress/threshold";
@@ -60,7 +61,9 @@ export function printRun(run: RunFile): void {
   else if (run.partial === null) print(`  ${green("All checks held.")}`);
 }
 
-const hasNative = ({ native }: RunFile): boolean => (native?.length ?? 0) > 0;
+/** Also where the columns stay empty: a sentence says why. */
+const hasNative = ({ native, nativeMissing }: RunFile): boolean =>
+  native !== undefined || nativeMissing !== undefined;
 
 function headsOf(run: RunFile): string[] {
   const lag = run.settings.rate === null ? [] : [">lag p99", ">missed"];
@@ -92,7 +95,7 @@ function rowsOf(run: RunFile): string[][] {
 
 function nativeOf(run: RunFile, name: string): string[] {
   if (!hasNative(run)) return [];
-  const found = run.native!.find((one) => one.name === name);
+  const found = run.native?.find((one) => one.name === name);
   if (found === undefined) return ["–", "–", "–"];
   return [figureText(found.throughput), timeText(found.p50Ms), timeText(found.p99Ms)];
 }

@@ -1,7 +1,7 @@
 /** Who makes whom wait: locks, interference between jails, who waits for whom; where a run has them. */
 import { lockText } from "@jailyard/abi/contention";
+import { timeText } from "../stress/figuretext.ts";
 import type { Interference, LockRow, PairRow, RunFile, WaitFor } from "../stress/runfile.ts";
-import { timeText } from "../stress/sentences.ts";
 import { html, type Markup } from "./markup.ts";
 import type { Section } from "./sections.ts";
 import { type Cell, type Column, number, sortable, words } from "./table.ts";

@@ -1,7 +1,7 @@
 /** The parts of the report below its charts: workloads, jails, limits, events, settings. */
 import { figureOf } from "../stress/figures.ts";
+import { figureText, timeText } from "../stress/figuretext.ts";
 import type { JailResult, RunEvent, RunFile, WorkloadResult } from "../stress/runfile.ts";
-import { figureText, timeText } from "../stress/sentences.ts";
 import { html, type Markup } from "./markup.ts";
 import { type Column, list, number, sortable, words } from "./table.ts";
 

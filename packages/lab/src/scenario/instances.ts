@@ -68,7 +68,7 @@ export class Instance {
     } else if (record.type === "result") {
       this.result = record;
       this.transactions = record.transactions;
-    } else {
+    } else if (record.type === "log") {
       this.log.push(record);
       for (const listener of this.#listeners) listener(record);
     }

@@ -11,8 +11,8 @@ import {
   ratioOf,
   type Statistic,
 } from "./bootstrap.ts";
+import { figureText } from "./figuretext.ts";
 import type { RunFile } from "./runfile.ts";
-import { figureText } from "./sentences.ts";
 
 export interface Difference extends Ratio {
   readonly workload: string;

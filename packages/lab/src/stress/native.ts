@@ -40,10 +40,15 @@ export function checkNative({ workloads, rate }: StressSettings): void {
   if (!Object.keys(workloads).some((name) => isNative(name))) {
     throw new SettingsError(`native: none of the mix has a native form; ${NATIVE.join(", ")} have`);
   }
+}
+
+/** Why there will be no figures of this machine's kernel; null if there will be. */
+export function nativeProblem(): string | null {
   try {
     execFileSync("cc", ["--version"], { stdio: "ignore" });
+    return null;
   } catch {
-    throw new SettingsError("native: there is no C compiler; install one, so that cc is found");
+    return "there is no C compiler on this machine; install one, so that cc is found";
   }
 }
 

@@ -1,9 +1,9 @@
 /**
- * A simulated PostgreSQL server as a party of a mix. Its clients begin as soon as they are let in, so
- * its slices count from then, and not from when all others begin.
+ * A simulated PostgreSQL server as a party of a mix. Its clients begin when all others do.
  */
 import type { Jail } from "@jailyard/host/jail";
 import type { Exit } from "@jailyard/host/processhandle";
+import type { ChaosRecord, PostgresRecord } from "@jailyard/workload/postgres/records";
 import type { OptionValue } from "@jailyard/workload/stress/about";
 import { serverOf } from "@jailyard/workload/stress/postgres";
 import { fatalLines, Instance } from "../scenario/instances.ts";
@@ -40,8 +40,16 @@ export class PostgresParty implements Party {
     this.#slicesMax = Math.max(1, Math.ceil((start.seconds * 1000) / start.sliceMs));
     void instance.started.then((started) => {
       if (!started) return;
-      log.event("start", this, "the server accepts connections, and its clients begin");
-      this.#watch = setInterval(() => this.#slice(), this.#sliceMs);
+      log.event("start", this, "the server accepts connections");
+    });
+    instance.process.on("record", (record) => {
+      const { type, what, text } = record as PostgresRecord & {
+        what: ChaosRecord["what"];
+        text: string;
+      };
+      if (type !== "chaos") return;
+      if (what === "wrong") tally.wrong++;
+      log.event(what, this, text);
     });
     this.ended = instance.ended.then((exit) => {
       this.#last(log);
@@ -74,8 +82,10 @@ export class PostgresParty implements Party {
     return this.#instance.result !== null;
   }
 
+  /** SIGUSR2 lets its clients in. */
   go(): Promise<unknown> {
-    return Promise.resolve();
+    this.#watch = setInterval(() => this.#slice(), this.#sliceMs);
+    return this.#instance.process.kill("SIGUSR2");
   }
 
   /** SIGINT is its fast shutdown: clients lose their connections. */
@@ -94,7 +104,8 @@ export class PostgresParty implements Party {
   #last(log: Log): void {
     if (this.#watch !== null) clearInterval(this.#watch);
     const { result } = this.#instance;
-    for (const { text, level } of fatalLines(this.#instance.log)) {
+    // What chaos does to it has events of its own.
+    for (const { text, level } of this.#instance.isReady ? [] : fatalLines(this.#instance.log)) {
       log.event("refusal", this, `${level}:  ${text}`);
     }
     if (result === null) return;
@@ -105,5 +116,6 @@ export class PostgresParty implements Party {
     const since = result.transactions - this.#seen;
     this.#tally.add(this.jail, this.#slices, since, {}, new Map([["latency", latency]]));
     this.#tally.ended(result.seconds);
+    this.#tally.server(result);
   }
 }

@@ -6,6 +6,7 @@ import type { LockKind, Mechanism } from "@jailyard/abi/contention";
 import type { HistogramName } from "@jailyard/workload/stress/measure";
 import type { HdrSummary } from "./histogram.ts";
 import type { NativeResult } from "./native.ts";
+import type { ServerFigures } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
 
 export const FORMAT = "jailyard stress";
@@ -50,6 +51,8 @@ export interface WorkloadResult {
   readonly unfairness: number | null;
   readonly histograms: HdrRecords;
   readonly slices: readonly Slice[];
+  /** Of postgres, over all its servers. */
+  readonly server?: ServerFigures;
 }
 
 export interface JailResult {
@@ -194,6 +197,8 @@ export interface RunFile {
   readonly verdict: Verdict;
   readonly repetitions: readonly Repetition[];
   readonly native?: readonly NativeResult[];
+  /** Why there are no native results, where they were asked for. */
+  readonly nativeMissing?: string;
   readonly locks?: readonly LockRow[];
   readonly interference?: Interference;
   readonly waitFor?: readonly WaitFor[];

@@ -3,27 +3,12 @@
 import { lockText } from "@jailyard/abi/contention";
 import { type Manner, USUAL } from "../scenario/manner.ts";
 import { figureOf, histogramOf } from "./figures.ts";
+import { figureText, timeText } from "./figuretext.ts";
 import { quantileMs } from "./histogram.ts";
 import type { Gauge, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
+import { serverSentences } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
 import { WORKLOADS } from "./workloads.ts";
-
-/** `1,234` or `0.85`: three digits that count, more only before the point. */
-export function figureText(value: number): string {
-  if (!Number.isFinite(value)) return "–";
-  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US");
-  return String(Number(value.toPrecision(3)));
-}
-
-/** A time in the unit that reads best. */
-export function timeText(ms: number): string {
-  if (!Number.isFinite(ms)) return "–";
-  if (ms === 0) return "0";
-  if (ms < 1e-3) return `${figureText(ms * 1e6)} ns`;
-  if (ms < 1) return `${figureText(ms * 1e3)} µs`;
-  if (ms < 10_000) return `${figureText(ms)} ms`;
-  return `${figureText(ms / 1000)} s`;
-}
 
 const plural = (n: number, noun: string): string =>
   `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
@@ -39,6 +24,7 @@ export function sentencesOf(run: RunFile): string[] {
     ...run.verdict.reasons.map((reason) => `It failed: ${reason}.`),
     ...(run.partial === null ? [] : [`The result is partial: ${run.partial}.`]),
     waiting(run),
+    ...servers(run.repetitions),
     ...contention(run),
     ...deadlocks(run),
     schedule(run),
@@ -82,6 +68,12 @@ function waiting({ repetitions }: RunFile): string | null {
   const [p50, p99, max] = [50, 99, 100].map((q) => timeText(quantileMs(wait, q)));
   return `Calls that may have to wait took ${p50} at the median, ${p99} at p99, and ${max} at most.`;
 }
+
+/** Of the last repetition: sums over several say no more. */
+const servers = (repetitions: readonly Repetition[]): string[] =>
+  (repetitions.at(-1)?.workloads ?? []).flatMap(({ server }) =>
+    server === undefined ? [] : serverSentences(server),
+  );
 
 /** Pairs of jails that are spoken of, and the least share of all waits that a pair has to have. */
 const PAIRS = { most: 3, least: 0.01 } as const;
@@ -177,7 +169,9 @@ function unfairness(repetitions: readonly Repetition[]): string[] {
   );
 }
 
-function native({ native: results = [], repetitions }: RunFile): string | null {
+function native({ native: results = [], nativeMissing, repetitions }: RunFile): string | null {
+  if (nativeMissing !== undefined)
+    return `This machine's own kernel did nothing: ${nativeMissing}.`;
   const parts = results.map(({ name, throughput }) => {
     const ours = figureOf(repetitions, { name: "throughput", workload: name });
     return `${name} ${figureText(throughput / ours)} times as many`;

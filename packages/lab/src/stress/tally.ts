@@ -1,4 +1,6 @@
 /** Sums of what the instances of one workload tell: by slice, by jail, and altogether. */
+
+import type { ResultRecord } from "@jailyard/workload/postgres/records";
 import { HISTOGRAMS, type HistogramName } from "@jailyard/workload/stress/measure";
 import type { SliceRecord } from "@jailyard/workload/stress/records";
 import { decodeHdr, emptyHdr, encodeHdr, type Hdr, summaryOf } from "./histogram.ts";
@@ -10,6 +12,7 @@ import type {
   Slice,
   WorkloadResult,
 } from "./runfile.ts";
+import { type ServerFigures, withServer } from "./serverfigures.ts";
 import { WORKLOADS } from "./workloads.ts";
 
 type Hdrs = Map<HistogramName, Hdr>;
@@ -42,6 +45,7 @@ export class Tally {
   readonly #sliceSeconds: number;
   readonly #slices: Sum[] = [];
   readonly #jails = new Map<string, Sum>();
+  #server: ServerFigures | null = null;
   #missed = 0;
   #seconds = 0;
   wrong = 0;
@@ -74,6 +78,11 @@ export class Tally {
     const own = this.#jails.get(jail) ?? new Sum();
     own.add(operations, errors, hdrs);
     this.#jails.set(jail, own);
+  }
+
+  /** What a PostgreSQL server tells at its end. */
+  server(result: ResultRecord): void {
+    this.#server = withServer(this.#server, result);
   }
 
   /** An instance is done, after so many seconds of work. */
@@ -114,6 +123,7 @@ export class Tally {
       unfairness: this.#unfairness(),
       histograms: recordsOf(all.hdrs, hdrRecord) as HdrRecords,
       slices: this.#sliceResults(seconds),
+      ...(this.#server === null ? {} : { server: this.#server }),
     };
   }
 

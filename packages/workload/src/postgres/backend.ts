@@ -6,7 +6,7 @@ import { leaveIfOrphaned } from "./latch.ts";
 import { ACCESS_SHARE, ROW_EXCLUSIVE } from "./locktable.ts";
 import { lwReleaseAll } from "./lwlock.ts";
 import type { Pgproc } from "./pgproc.ts";
-import { randomBelow } from "./random.ts";
+import { randomBelow, randomSkewed } from "./random.ts";
 import { PgError } from "./report.ts";
 import type { Workload } from "./settings.ts";
 import { abort, assignXid, commit, takeSnapshot } from "./xact.ts";
@@ -36,8 +36,16 @@ export async function serve(me: Pgproc, client: Client): Promise<number> {
       await leaveIfOrphaned(me);
     }
     await oneTransaction(me, client, start);
+    await think(me);
   }
   return 0;
+}
+
+async function think(me: Pgproc): Promise<void> {
+  const { thinkMicros } = me.cluster.settings;
+  if (thinkMicros === 0) return;
+  await me.p.sleep((thinkMicros * (0.5 + me.rng())) / 1000);
+  me.afterSignal();
 }
 
 async function oneTransaction(me: Pgproc, client: Client, start: number): Promise<void> {
@@ -61,15 +69,20 @@ const SCRIPTS: Readonly<Record<Workload, Script>> = {
   tpcb: (me) => change(me, true),
   "simple-update": (me) => change(me, false),
   "select-only": async (me) => {
-    await select(me, randomBelow(me.rng, ACCOUNTS * me.cluster.settings.scale));
+    await select(me, drawAccount(me));
     await commit(me);
   },
 };
 
+function drawAccount(me: Pgproc): number {
+  const { scale, skew } = me.cluster.settings;
+  return randomSkewed(me.rng, ACCOUNTS * scale, skew);
+}
+
 /** BEGIN; UPDATE accounts; SELECT; UPDATE tellers; UPDATE branches; INSERT history; END. [PG-53] */
 async function change(me: Pgproc, all: boolean): Promise<void> {
   const { scale } = me.cluster.settings;
-  const account = randomBelow(me.rng, ACCOUNTS * scale);
+  const account = drawAccount(me);
   const teller = randomBelow(me.rng, TELLERS * scale);
   const branch = randomBelow(me.rng, scale);
   await update(me, "accounts", account);

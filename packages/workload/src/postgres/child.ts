@@ -44,6 +44,8 @@ export interface ChildSpec {
   readonly mask: SignalMask;
   readonly cluster: Cluster;
   readonly counters: Counters;
+  /** How many children the server had before it: with the seed, what it draws. */
+  readonly ordinal: number;
   /** Free list of its slot. */
   readonly list: number;
   /** SIGTERM ends it. */
@@ -56,7 +58,7 @@ export interface ChildSpec {
 
 /** Run a child to its end. */
 export async function runChild(p: Process, spec: ChildSpec): Promise<never> {
-  const me = new Pgproc(p, spec.cluster, spec.counters);
+  const me = new Pgproc(p, spec.cluster, spec.counters, spec.ordinal);
   await me.catchSignals(spec.terminates);
   await spec.mask.open(p);
   try {
@@ -135,11 +137,12 @@ export async function runDetached(p: Process, cluster: Cluster, mask: SignalMask
   }
   await mask.open(p);
   await p.shmdt(cluster.segment.memory.addr);
-  while (!over) {
-    const unslept = await p.sleep(LOOK_MILLIS);
+  for (let look = LOOK_MILLIS; !over; look = Math.min(2 * look, LOOK_MAX_MILLIS)) {
+    const unslept = await p.sleep(look);
     if (unslept <= 0 && (await p.getppid()) !== cluster.postmaster) p.exit(1);
   }
   return p.exit(0);
 }
 
 const LOOK_MILLIS = 100;
+const LOOK_MAX_MILLIS = 1000;

@@ -36,13 +36,14 @@ export interface End {
   readonly crash: boolean;
 }
 
-const FLAGGED: ReadonlySet<Kind> = new Set(["backend", "launcher", "logical"]);
+const FLAGGED: ReadonlySet<Kind> = new Set(["backend", "launcher", "vacuum", "logical"]);
 
 export class Children {
   readonly #p: Process;
   readonly #directory: DataDirectory;
   /** Oldest first. */
   readonly #children = new Map<number, Child>();
+  #forked = 0;
 
   constructor(p: Process, directory: DataDirectory) {
     this.#p = p;
@@ -51,6 +52,12 @@ export class Children {
 
   get size(): number {
     return this.#children.size;
+  }
+
+  /** Pids of all, or of one kind, oldest first. */
+  pids(kind?: Kind): number[] {
+    const all = [...this.#children.values()];
+    return all.filter((child) => kind === undefined || child.kind === kind).map(({ pid }) => pid);
   }
 
   has(kinds: readonly Kind[]): boolean {
@@ -90,7 +97,8 @@ export class Children {
     const { list, terminates } = ROLES[kind];
     const flag = FLAGGED.has(kind) ? assignFlag(cluster, words) : -1;
     const mask = new SignalMask();
-    const spec: ChildSpec = { mask, cluster, counters, list, terminates, flag, body };
+    const ordinal = ++this.#forked;
+    const spec: ChildSpec = { mask, cluster, counters, ordinal, list, terminates, flag, body };
     const pid = await this.#p.fork((p) => runChild(p, spec));
     this.#children.set(pid, { pid, kind, client, flag, mask });
   }

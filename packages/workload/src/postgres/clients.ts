@@ -18,6 +18,8 @@ export class Clients {
   readonly #sessions: Session[];
   readonly #since: number;
   #lastEnd: number;
+  /** Crash restarts of the server while they were there. */
+  crashes = 0;
 
   /** They begin to work now. */
   constructor(settings: Settings) {
@@ -31,6 +33,21 @@ export class Clients {
       connected: false,
       lost: false,
     }));
+  }
+
+  /** Nobody has work left to do. */
+  get over(): boolean {
+    return this.#sessions.every(
+      ({ client }) => client.transactionsLeft <= 0 || now() >= client.until,
+    );
+  }
+
+  /** The postmaster has died: no connection is one any more. */
+  disconnected(): void {
+    for (const session of this.#sessions) {
+      if (session.connected) session.lost = true;
+      session.connected = false;
+    }
   }
 
   /** Those who want a connection now: all at first, the unfinished after a crash restart. */
@@ -78,7 +95,7 @@ export class Clients {
   }
 
   /** `server`: the counters of the processes that serve no client. */
-  result(server: Counters, crashes: number): ResultRecord {
+  result(server: Counters): ResultRecord {
     const { instance, version } = this.#settings;
     const sum = this.totals();
     const { latency, transactions } = sum;
@@ -105,7 +122,9 @@ export class Clients {
       latchSignals: sum.latchSignals,
       fsyncs: sum.fsyncs,
       deadlocks: sum.deadlocks,
-      crashes,
+      checkpoints: sum.checkpoints,
+      vacuums: sum.vacuums,
+      crashes: this.crashes,
       waits: Object.fromEntries(sum.waits),
       clients: this.#sessions.map(({ client, counters }) => ({
         client: client.ix,

@@ -43,6 +43,8 @@ interface Row {
 /** Rows that were ever changed. */
 export class Heap {
   readonly #rows = new Map<string, Row>();
+  /** Buffers that were changed and not written since. */
+  readonly dirty = new Set<number>();
 
   row(table: Table, ix: number): Row {
     const name = `${table} ${ix}`;
@@ -65,7 +67,7 @@ const heapBuffer = (me: Pgproc, table: Table, ix: number): number =>
   bufferOf(me, table, false, Math.floor(ix / ROWS[table]));
 
 /** ReadBuffer, then the content lock. @returns that lock, held */
-async function lockPage(me: Pgproc, buffer: number, mode: LwMode): Promise<number> {
+export async function lockPage(me: Pgproc, buffer: number, mode: LwMode): Promise<number> {
   const { layout, profile } = me;
   const mapping = layout.one("BufferMapping", buffer % profile.bufferPartitions);
   await lwAcquire(me, mapping, SHARED);
@@ -102,6 +104,7 @@ export async function updateRow(me: Pgproc, xid: number, table: Table, ix: numbe
     const holder = await holderOf(me, row, xid);
     if (holder === 0) {
       await changeRow(me, row, xid);
+      me.cluster.heap.dirty.add(buffer);
       await lwRelease(me, content);
       return;
     }
@@ -139,7 +142,9 @@ async function changeRow(me: Pgproc, row: Row, xid: number): Promise<void> {
 /** INSERT: each client has a page of its own to fill. */
 export async function insertRow(me: Pgproc, table: Table, ix: number): Promise<void> {
   const page = me.slot + Math.floor(ix / ROWS[table]) * me.layout.slots.clients;
-  const content = await lockPage(me, bufferOf(me, table, false, page), EXCLUSIVE);
+  const buffer = bufferOf(me, table, false, page);
+  const content = await lockPage(me, buffer, EXCLUSIVE);
+  me.cluster.heap.dirty.add(buffer);
   me.critical++;
   await me.cpu(UPDATE_MICROS);
   await walInsert(me, UPDATE_RECORD_BYTES);

@@ -10,7 +10,9 @@ import { S_ASLEEP, S_LATCH, S_PID } from "./layout.ts";
 import type { Pgproc } from "./pgproc.ts";
 import { errnoOf } from "./report.ts";
 
+/** First look, and the longest between two: who sleeps long costs little. */
 const PARENT_LOOK_MILLIS = 100;
+const PARENT_LOOK_MAX_MILLIS = 1000;
 
 /** SetLatch of the process in `slot`. */
 export async function setLatch(me: Pgproc, slot: number): Promise<void> {
@@ -36,13 +38,16 @@ export function resetLatch(me: Pgproc): void {
 export async function waitLatch(me: Pgproc, millis: number): Promise<void> {
   const { words, row } = me;
   const end = now() + millis;
+  let look = PARENT_LOOK_MILLIS;
   Atomics.store(words, row + S_ASLEEP, 1);
   while (Atomics.load(words, row + S_LATCH) === 0 && !me.dying) {
-    const left = Math.min(end - now(), PARENT_LOOK_MILLIS);
+    const left = Math.min(end - now(), look);
     if (left <= 0) break;
     const unslept = await me.p.sleep(left);
     me.afterSignal();
-    if (unslept <= 0) await leaveIfOrphaned(me);
+    if (unslept > 0) continue;
+    await leaveIfOrphaned(me);
+    look = Math.min(2 * look, PARENT_LOOK_MAX_MILLIS);
   }
   Atomics.store(words, row + S_ASLEEP, 0);
 }

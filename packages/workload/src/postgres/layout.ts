@@ -19,6 +19,7 @@ export const G_STATUS_FIRST = 4;
 export const G_INSERT_SPIN = 5; // insertpos_lck
 export const G_PROC_SPIN = 6; // ProcStructLock: free lists
 export const G_WAL_CLOSED = 7; // the checkpointer has written the shutdown checkpoint
+export const G_WORKER_WANTED = 18; // the launcher wants an autovacuum worker
 /** Head and tail of the free list of each kind of slot: slot + 1, 0 for none. */
 export const G_FREE = 8;
 const GLOBALS = 32;

@@ -46,15 +46,16 @@ export class Pgproc {
   #sliceMicros: number;
   #owedMicros = 0;
 
-  constructor(p: Process, cluster: Cluster, counters: Counters) {
-    this.running = new Running(cluster.processors);
+  /** `ordinal`: how many children the server had before it. Pids differ from run to run. */
+  constructor(p: Process, cluster: Cluster, counters: Counters, ordinal: number) {
+    this.rng = random(cluster.settings.seed ^ Math.imul(ordinal, 0x9e3779b1));
+    this.running = new Running(cluster.processors, this.rng);
     this.p = this.running.bind(p);
     this.cluster = cluster;
     this.words = memoryOf(p, cluster);
     this.layout = cluster.layout;
     this.profile = cluster.settings.profile;
     this.counters = counters;
-    this.rng = random(cluster.settings.seed ^ Math.imul(p.pid, 0x9e3779b1));
     this.#sliceMicros = this.#slice();
   }
 

@@ -13,7 +13,7 @@ import { now } from "./clock.ts";
 import { type Cluster, memoryOf } from "./cluster.ts";
 import { createCluster } from "./creation.ts";
 import { dueAlarms } from "./heavy.ts";
-import { G_WAL_CLOSED } from "./layout.ts";
+import { G_WAL_CLOSED, G_WORKER_WANTED } from "./layout.ts";
 import { createLockFile, type DataDirectory, dataDirectory } from "./lockfile.ts";
 import { Counters, type PostgresRecord } from "./records.ts";
 import { attempt, errnoOf, PgError, reasonOf, ServerLog } from "./report.ts";
@@ -26,6 +26,8 @@ const WNOHANG = 1;
 const PROGRESS_MILLIS = 250;
 /** How often it looks whose alarm is due; a child that ends wakes it by SIGCHLD. */
 const ALARMS_MILLIS = 50;
+/** With nothing to look for: signals wake it. */
+const IDLE_MILLIS = 1000;
 const SIGKILL_CHILDREN_AFTER_MILLIS = 5000;
 
 type Request = "none" | "smart" | "fast" | "immediate";
@@ -43,12 +45,18 @@ export class Postmaster {
   #recovered = false;
   #startFailed = false;
   #crashed = false;
-  #crashes = 0;
   #nextProgress = 0;
-  /** SIGCHLD came. */
-  #childEnded = false;
+  /** Clients may connect. */
+  #released: boolean;
+  #connected = false;
+  #up = false;
+  /** A signal came. */
+  #woken = false;
 
-  constructor(p: Process, settings: Settings) {
+  /** `clients`: those of a server that was killed, who go on with this one. */
+  constructor(p: Process, settings: Settings, clients: Clients | null = null) {
+    this.#clients = clients;
+    this.#released = !settings.held;
     this.#p = p;
     this.#settings = settings;
     this.#server = {
@@ -60,6 +68,25 @@ export class Postmaster {
     };
     this.#directory = dataDirectory(p.jail, settings.dataDirectory);
     this.#children = new Children(p, this.#directory);
+  }
+
+  /** It accepts connections. */
+  get isUp(): boolean {
+    return this.#up;
+  }
+
+  get clients(): Clients | null {
+    return this.#clients;
+  }
+
+  /** Pids of the processes that serve clients. */
+  get backends(): readonly number[] {
+    return this.#children.pids("backend");
+  }
+
+  /** Pids of all its children. */
+  get children(): readonly number[] {
+    return this.#children.pids();
   }
 
   /** Until the server is shut down. @returns its exit status */
@@ -93,7 +120,7 @@ export class Postmaster {
       else this.#emitResult();
       await this.#server.exit.run();
       if (!again) return this.#lastStatus();
-      this.#crashes++;
+      if (this.#clients !== null) this.#clients.crashes++;
     }
   }
 
@@ -116,10 +143,12 @@ export class Postmaster {
     const { first, afterRecovery } = this.#settings.profile;
     this.#recovered = false;
     this.#crashed = false;
+    this.#connected = false;
     for (const kind of first) await this.#start(kind);
     await this.#waitUntil(() => this.#recovered || this.#startFailed || this.#crashed);
     if (!this.#recovered || this.#request !== "none") return;
     for (const kind of afterRecovery) await this.#start(kind);
+    this.#up = true;
     this.#log("database system is ready to accept connections");
     this.#emit({ type: "ready", instance: this.#settings.instance, pid: this.#p.pid });
   }
@@ -131,14 +160,26 @@ export class Postmaster {
   /** ServerLoop: until it is to stop, a child has crashed, or the clients are done. */
   async #serve(): Promise<void> {
     if (this.#request !== "none") return;
-    if (!this.#settings.startOnly) await this.#connect();
-    while (!this.#crashed && !this.#stops()) {
-      if (await this.#pause(ALARMS_MILLIS)) continue;
+    await this.#connect();
+    for (; !this.#crashed && !this.#stops(); await this.#connect()) {
+      if (await this.#pause(this.#napMillis())) continue;
       this.#progress();
+      if (this.#takeWanted()) await this.#start("vacuum");
       for (const pid of dueAlarms(this.#cluster!, this.#words)) {
         await attempt(this.#p.kill(pid, "SIGALRM"));
       }
     }
+  }
+
+  /** Alarms are its business up to 9.4 only, progress while there are clients. */
+  #napMillis(): number {
+    if (this.#clients === null) return IDLE_MILLIS;
+    return this.#settings.profile.heavyWait === "semaphore" ? ALARMS_MILLIS : PROGRESS_MILLIS;
+  }
+
+  #takeWanted(): boolean {
+    const wanted = this.#cluster!.layout.global(G_WORKER_WANTED);
+    return Atomics.exchange(this.#words, wanted, 0) === 1 && this.#request === "none";
   }
 
   /** A smart shutdown waits for clients; when all of them are done, somebody says pg_ctl stop. */
@@ -151,6 +192,8 @@ export class Postmaster {
   }
 
   async #connect(): Promise<void> {
+    if (this.#settings.startOnly || !this.#released || this.#connected) return;
+    this.#connected = true;
     this.#clients ??= new Clients(this.#settings);
     for (const { client, counters } of this.#clients.connecting()) {
       const connected = this.#children.connect(this.#cluster!, this.#words, client, counters);
@@ -209,11 +252,11 @@ export class Postmaster {
    * @returns whether it was a child
    */
   async #pause(millis: number): Promise<boolean> {
-    this.#childEnded = false;
+    this.#woken = false;
     const result = this.#children.size === 0 ? null : await this.#p.wait(-1, WNOHANG);
     this.#reap(result);
     // A signal that came before wait returned ends no sleep that begins after it.
-    if (result === null && !this.#childEnded) await this.#p.sleep(millis);
+    if (result === null && !this.#woken) await this.#p.sleep(millis);
     return result !== null;
   }
 
@@ -247,16 +290,21 @@ export class Postmaster {
   async #catchSignals(): Promise<void> {
     const p = this.#p;
     const rank: readonly Request[] = ["none", "smart", "fast", "immediate"];
+    const wake = (): void => {
+      this.#woken = true;
+    };
     const ask = (request: Request) => (): void => {
+      wake();
       if (rank.indexOf(request) > rank.indexOf(this.#request)) this.#request = request;
     };
     await p.signal("SIGTERM", ask("smart"));
     await p.signal("SIGINT", ask("fast"));
     await p.signal("SIGQUIT", ask("immediate"));
-    await p.signal("SIGCHLD", () => {
-      this.#childEnded = true;
+    await p.signal("SIGUSR2", () => {
+      wake();
+      this.#released = true;
     });
-    for (const signal of ["SIGUSR1", "SIGHUP"] as const) await p.signal(signal, () => {});
+    for (const signal of ["SIGCHLD", "SIGUSR1", "SIGHUP"] as const) await p.signal(signal, wake);
   }
 
   #progress(): void {
@@ -267,8 +315,7 @@ export class Postmaster {
   }
 
   #emitResult(): void {
-    if (this.#clients !== null)
-      this.#emit(this.#clients.result(this.#server.counters, this.#crashes));
+    if (this.#clients !== null) this.#emit(this.#clients.result(this.#server.counters));
   }
 
   #emit(record: PostgresRecord): void {

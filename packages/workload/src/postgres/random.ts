@@ -13,5 +13,9 @@ export function random(seed: number): Random {
   };
 }
 
+/** An integer in [0, below); the density falls with the power `skew`, so low ones come more often. */
+export const randomSkewed = (rng: Random, below: number, skew: number): number =>
+  Math.min(below - 1, Math.floor(below * rng() ** (1 / (1 - skew))));
+
 /** An integer in [0, below). */
 export const randomBelow = (rng: Random, below: number): number => Math.floor(rng() * below);

@@ -76,6 +76,9 @@ export interface ResultRecord {
   readonly latchSignals: number;
   readonly fsyncs: number;
   readonly deadlocks: number;
+  readonly checkpoints: number;
+  /** Tables of changed pages that autovacuum workers went through. */
+  readonly vacuums: number;
   readonly crashes: number;
   /** By wait event: `LWLock:WALWrite`, `Lock:transactionid`. */
   readonly waits: Readonly<Record<string, WaitCounts>>;
@@ -84,7 +87,16 @@ export interface ResultRecord {
   readonly lost: number;
 }
 
-export type PostgresRecord = LogRecord | ReadyRecord | ProgressRecord | ResultRecord;
+/** Something that was done to the server on purpose, or came of it. */
+export interface ChaosRecord {
+  readonly type: "chaos";
+  readonly instance: string;
+  /** `wrong`: what came of it should not have. */
+  readonly what: "death" | "refusal" | "start" | "wrong";
+  readonly text: string;
+}
+
+export type PostgresRecord = LogRecord | ReadyRecord | ProgressRecord | ResultRecord | ChaosRecord;
 
 /** Counters of one process, or of one client over all its connections. */
 export class Counters {
@@ -98,6 +110,8 @@ export class Counters {
   latchSignals = 0;
   fsyncs = 0;
   deadlocks = 0;
+  checkpoints = 0;
+  vacuums = 0;
 
   waited(event: string, micros: number): void {
     const entry = this.waits.get(event);
@@ -127,4 +141,6 @@ const SUMS = [
   "latchSignals",
   "fsyncs",
   "deadlocks",
+  "checkpoints",
+  "vacuums",
 ] as const;

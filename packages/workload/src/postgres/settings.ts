@@ -25,6 +25,19 @@ export interface InstanceConfig {
   readonly semasPerSet?: number;
   readonly deadlockTimeoutMillis?: number;
 
+  /** Mean between two transactions of a client; each takes half to one and a half of it. */
+  readonly thinkMicros?: number;
+  /** How uneven keys are drawn: their density falls with this power, from 0 (even) to below 1. */
+  readonly skew?: number;
+  /** checkpoint_timeout and autovacuum_naptime. */
+  readonly checkpointMillis?: number;
+  readonly naptimeMillis?: number;
+  /** What befalls the server while its clients work, and the mean time between two such things. */
+  readonly chaos?: ChaosKind;
+  readonly chaosMillis?: number;
+
+  /** Clients begin at SIGUSR2, not as soon as the server is up. */
+  readonly held?: boolean;
   /** Only start, say `ready`, and wait for a signal. */
   readonly startOnly?: boolean;
   /** Clients, how long each works, or how many transactions each makes, whichever ends first. */
@@ -45,6 +58,10 @@ export interface InstanceConfig {
   /** Mean microseconds until a process must let another one run. */
   readonly sliceMicros?: number;
 }
+
+/** See chaos.ts. */
+export const CHAOS = ["none", "backend", "postmaster", "second", "all"] as const;
+export type ChaosKind = (typeof CHAOS)[number];
 
 export type Workload = "tpcb" | "simple-update" | "select-only";
 
@@ -83,6 +100,13 @@ function defaults(profile: Profile, jail: string): Required<InstanceConfig> {
     segmentBytes: 0,
     semasPerSet: 16,
     deadlockTimeoutMillis: 1000,
+    thinkMicros: 0,
+    skew: 0,
+    checkpointMillis: 300_000,
+    naptimeMillis: 60_000,
+    chaos: "none",
+    chaosMillis: 3000,
+    held: false,
     startOnly: false,
     backends: 8,
     seconds: 5,
@@ -112,6 +136,11 @@ const NUMBERS: Readonly<Partial<Record<keyof Settings, readonly [least: number, 
     segmentBytes: [0, true],
     semasPerSet: [1, true],
     deadlockTimeoutMillis: [1, false],
+    thinkMicros: [0, false],
+    skew: [0, false],
+    checkpointMillis: [1, false],
+    naptimeMillis: [1, false],
+    chaosMillis: [1, false],
     backends: [0, true],
     seconds: [0, false],
     transactions: [0, true],
@@ -129,7 +158,8 @@ function check(settings: Settings): void {
     const fits = typeof value === "number" && value >= least && (!whole || Number.isInteger(value));
     if (!fits) throw new TypeError(`postgres: ${name}=${value} must be a number from ${least} up`);
   }
-  const { backends, maxConnections } = settings;
+  const { backends, maxConnections, skew } = settings;
+  if (skew >= 1) throw new TypeError(`postgres: skew=${skew} must be below 1`);
   if (backends > maxConnections) {
     throw new TypeError(`postgres: backends=${backends} exceeds maxConnections=${maxConnections}`);
   }

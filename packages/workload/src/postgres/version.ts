@@ -16,6 +16,7 @@ export type Kind =
   | "bgwriter"
   | "walwriter"
   | "launcher"
+  | "vacuum"
   | "logical"
   | "stats"
   | "io";
@@ -147,7 +148,7 @@ const PG_9_2: Profile = {
   fastPath: true,
   afterRecovery: ["checkpointer", "bgwriter", "walwriter", "launcher", "stats"],
   shutdown: [
-    { signal: "SIGTERM", kinds: ["backend", "launcher", "bgwriter", "walwriter"] },
+    { signal: "SIGTERM", kinds: ["backend", "launcher", "vacuum", "bgwriter", "walwriter"] },
     { signal: "SIGUSR2", kinds: ["checkpointer"] },
     { signal: "SIGQUIT", kinds: ["stats"] },
   ],
@@ -183,7 +184,10 @@ const PG_15: Profile = {
   first: ["checkpointer", "bgwriter", "startup"],
   afterRecovery: ["walwriter", "launcher", "logical"],
   shutdown: [
-    { signal: "SIGTERM", kinds: ["backend", "logical", "launcher", "bgwriter", "walwriter"] },
+    {
+      signal: "SIGTERM",
+      kinds: ["backend", "logical", "launcher", "vacuum", "bgwriter", "walwriter"],
+    },
     { signal: "SIGUSR2", kinds: ["checkpointer"] },
   ],
 };
@@ -198,7 +202,10 @@ const PG_18: Profile = {
   bits: BITS_18,
   first: ["io", "io", "io", "checkpointer", "bgwriter", "startup"],
   shutdown: [
-    { signal: "SIGTERM", kinds: ["backend", "logical", "launcher", "walwriter", "bgwriter"] },
+    {
+      signal: "SIGTERM",
+      kinds: ["backend", "logical", "launcher", "vacuum", "walwriter", "bgwriter"],
+    },
     { signal: "SIGINT", kinds: ["checkpointer"], untilWalClosed: true },
     { signal: "SIGUSR2", kinds: ["io"] },
     { signal: "SIGUSR2", kinds: ["checkpointer"] },

@@ -12,7 +12,8 @@ const PAGE = 1024;
 const COPY_MICROS = 0.8;
 const NEW_PAGE_MICROS = 1.5;
 
-const inserted = (me: Pgproc): number => Atomics.load(me.words, me.layout.global(G_INSERTED));
+export const inserted = (me: Pgproc): number =>
+  Atomics.load(me.words, me.layout.global(G_INSERTED));
 export const flushed = (me: Pgproc): number => Atomics.load(me.words, me.layout.global(G_FLUSHED));
 
 /** XLogInsert of a record of `bytes`. @returns its end */

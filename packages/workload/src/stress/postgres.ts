@@ -1,6 +1,6 @@
 /** The simulated PostgreSQL server as a workload of a mix: what it takes and needs. */
 import { PAGE_SIZE } from "@jailyard/abi/shm";
-import { type InstanceConfig, setCount, settingsOf } from "../postgres/settings.ts";
+import { CHAOS, type InstanceConfig, setCount, settingsOf } from "../postgres/settings.ts";
 import { segmentBytes } from "../postgres/shmem.ts";
 import { VERSIONS } from "../postgres/version.ts";
 import type { About, OptionValue } from "./about.ts";
@@ -17,6 +17,15 @@ export function serverOf(procs: number, options: Options): InstanceConfig {
     scale: Math.trunc(Number(options.scale)),
     backends: procs,
     maxConnections: Math.max(CONNECTIONS, procs),
+    fsync: options.fsync !== "off",
+    thinkMicros: Number(options.think),
+    skew: Number(options.skew),
+    deadlockTimeoutMillis: Number(options.deadlock),
+    checkpointMillis: 1000 * Number(options.checkpoint),
+    naptimeMillis: 1000 * Number(options.naptime),
+    chaos: options.chaos as NonNullable<InstanceConfig["chaos"]>,
+    chaosMillis: 1000 * Number(options.every),
+    held: true,
   };
 }
 
@@ -24,7 +33,8 @@ export const about: About = {
   name: "postgres",
   summary: "a PostgreSQL server in each jail, with a client for each process, as pgbench",
   operation: "a transaction",
-  verifies: "the server starts, none of its processes dies, it shuts down with status 0",
+  verifies:
+    "the server starts, shuts down with status 0; what chaos does to it ends as PostgreSQL has it",
   mechanisms: ["sem", "shm"],
   leastProcs: 1,
   leastJails: 1,
@@ -42,6 +52,35 @@ export const about: About = {
       default: 1,
       min: 1,
       max: 10000,
+    },
+    fsync: { about: "whether a commit waits for the disk", default: "on", choices: ["on", "off"] },
+    think: {
+      about: "microseconds between two transactions of a client, on average",
+      default: 0,
+      min: 0,
+      max: 1e7,
+    },
+    skew: {
+      about: "how uneven accounts are drawn, from 0 to below 1: the power by which chances fall",
+      default: 0,
+      min: 0,
+      max: 0.99,
+    },
+    deadlock: { about: "deadlock_timeout in milliseconds", default: 1000, min: 1, max: 1e6 },
+    checkpoint: { about: "checkpoint_timeout in seconds", default: 300, min: 0.1, max: 86_400 },
+    naptime: { about: "autovacuum_naptime in seconds", default: 60, min: 0.1, max: 86_400 },
+    chaos: {
+      about:
+        "what befalls each server: a backend killed, the postmaster killed and started again, " +
+        "a second one started on its directory",
+      default: "none",
+      choices: CHAOS,
+    },
+    every: {
+      about: "seconds between two such things, on average",
+      default: 3,
+      min: 0.1,
+      max: 86_400,
     },
   },
   needs(procs, options) {
