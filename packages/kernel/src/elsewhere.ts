@@ -69,7 +69,8 @@ function endSleep(k: Kernel, td: Thread, how: number): void {
   const object = sleepsElsewhere(k, td) ? sleptOn(k, td.tid) : null;
   if (object === null) return;
   lockQueue(k, object.page);
-  if (sleepsElsewhere(k, td)) {
+  // It may have gone on meanwhile, and sleep on something else, whose lock is another.
+  if (sleepsElsewhere(k, td) && sleptOn(k, td.tid) === object) {
     unlink(k, td.tid, object.page);
     k.wake(td.tid, how);
   }
