@@ -6,7 +6,7 @@ import type { Jail } from "@jailyard/host/jail";
 import type { Exit } from "@jailyard/host/processhandle";
 import type { Yard } from "@jailyard/host/yard";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { placements } from "../support/placements.ts";
+import { manners } from "../support/placements.ts";
 import { privateJail, quiet, type Running, start, until } from "../support/yard.ts";
 
 /** What ends a victim that does not end itself. */
@@ -43,7 +43,7 @@ const WAYS: readonly Way[] = [
   ["blocker", "hoards", "itself", nobody, KILLED],
 ];
 
-describe.each(placements)("placement %s", (placement) => {
+describe.each(manners)("%o", (manner) => {
   let yard: Yard;
   let jail: Jail;
   let witness: Running;
@@ -51,7 +51,7 @@ describe.each(placements)("placement %s", (placement) => {
 
   // One yard for all of them: it has seen many deaths when the last comes.
   beforeAll(async () => {
-    yard = await quiet({ placement, jailMemoryMib: 48 });
+    yard = await quiet({ ...manner, jailMemoryMib: 48 });
     witness = await start(await privateJail(yard, "other"), "witness", {}, "victim");
     expect(await witness.next()).toBe("ready");
   });
@@ -193,7 +193,7 @@ describe.each(placements)("placement %s", (placement) => {
   );
 
   test.each(["victim", "blocker"])("%s: shutdown ends an endless loop", async (program) => {
-    const other = await quiet({ placement });
+    const other = await quiet(manner);
     const dies = await start(await privateJail(other, "a"), "spins", {}, program);
     await dies.next();
     await other.shutdown();

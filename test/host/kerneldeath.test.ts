@@ -2,7 +2,7 @@
 import type { Jail } from "@jailyard/host/jail";
 import { boot, type Yard, YardError } from "@jailyard/host/yard";
 import { afterEach, describe, expect, test } from "vitest";
-import { placements } from "../support/placements.ts";
+import { manners } from "../support/placements.ts";
 import { privateJail, programUrl, quiet, type Running, start, until } from "../support/yard.ts";
 
 /** Milliseconds that the end may take; the machine may be busy with other things. */
@@ -29,7 +29,7 @@ async function settled(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe.each(placements)("placement %s", (placement) => {
+describe.each(manners)("%o", (manner) => {
   let yard: Yard;
   let jail: Jail;
   afterEach(() => yard.shutdown());
@@ -48,7 +48,7 @@ describe.each(placements)("placement %s", (placement) => {
   }
 
   test.each(WAYS)("a kernel that %s ends the yard with one error", async (_how, kill, cause) => {
-    yard = await quiet({ placement, kernelMemoryMib: 64 });
+    yard = await quiet({ ...manner, kernelMemoryMib: 64 });
     const host = await yard.host;
     const running = await busy();
     const spawned = jail.spawn({ module: programUrl("endless") });
@@ -71,7 +71,7 @@ describe.each(placements)("placement %s", (placement) => {
   });
 
   test("many jails asleep are told within a second", async () => {
-    yard = await quiet({ placement });
+    yard = await quiet(manner);
     const names = Array.from({ length: 16 }, (_, i) => `sleeper${i}`);
     const sleepers = await Promise.all(
       names.map(async (name, i) => {
@@ -97,7 +97,7 @@ describe.each(placements)("placement %s", (placement) => {
   });
 
   test("one that dies during shutdown does not keep it", async () => {
-    yard = await quiet({ placement });
+    yard = await quiet(manner);
     await busy();
     const down = yard.shutdown();
     await yard.crash();
@@ -106,7 +106,7 @@ describe.each(placements)("placement %s", (placement) => {
   });
 
   test("one that is shut down has not failed", async () => {
-    yard = await quiet({ placement });
+    yard = await quiet(manner);
     await yard.shutdown();
     const pending = Symbol("pending");
     expect(await Promise.race([yard.failed, Promise.resolve(pending)])).toBe(pending);
@@ -114,7 +114,7 @@ describe.each(placements)("placement %s", (placement) => {
   });
 
   test("one that cannot start is said to", async () => {
-    yard = await quiet({ placement });
+    yard = await quiet(manner);
     const maxproc = Number.MAX_SAFE_INTEGER; // no table is that large
     await expect(boot({ log: "silent", maxproc })).rejects.toThrow(/^the kernel does not start: /);
   });

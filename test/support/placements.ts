@@ -1,4 +1,9 @@
-/** The placements of a yard whose threads may die at any instruction. */
-import { PLACEMENTS, type Placement } from "@jailyard/host/yard";
+/** The manners of a yard whose threads may die at any instruction: placement, wake and locks. */
+import { PLACEMENTS, type Placement, type YardConfig } from "@jailyard/host/yard";
 
 export const placements: readonly Placement[] = PLACEMENTS;
+
+export const manners: readonly YardConfig[] = [
+  ...PLACEMENTS.map((placement) => ({ placement })),
+  { placement: "direct", wake: "handoff", locks: "freebsd" },
+];

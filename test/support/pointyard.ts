@@ -23,6 +23,7 @@ import {
   REFILLED,
   SEMS,
   SLEEPS,
+  SLEPT,
   SURVIVED,
   TAKEN,
   type Victim,
@@ -191,7 +192,7 @@ export class PointYard {
     });
     const sleeps = SLEEPS.includes(call);
     while (!over && board.answered !== ARRIVED && board.answered !== SURVIVED) {
-      if (sleeps && (await this.#isAsleep(pid))) {
+      if (sleeps && board.load(SLEPT) === 1 && (await this.#isAsleep(pid))) {
         await this.#command(WAKES[call as keyof typeof WAKES]);
         await Promise.race([exited, this.#ends(board)]);
         return true;

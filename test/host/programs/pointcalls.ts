@@ -82,6 +82,8 @@ export const ARRIVED = 2;
 export const SURVIVED = 3;
 /** Where it arrived: 1 more than the index among PLACES. */
 export const PLACE = RESULTS;
+/** 1 once it has come so far as to sleep, and does not spin any more. */
+export const SLEPT = RESULTS + 1;
 
 /** Look at each object once, by its id: that maps it. */
 export function* mapped(p: P, { set, queues }: Objects): Generator<unknown, void, never> {
@@ -112,6 +114,7 @@ export function dieAt(
   let goesOn = false;
   const atPoint: AtPoint = (place, locks) => {
     places.push(place);
+    if (place === "asleep") board.store(SLEPT, 1);
     if (goesOn && !locks.any) stay(board, locks); // the lock is free again
     if ((wanted !== undefined && place !== wanted) || --left !== 0) return;
     board.store(PLACE, 1 + PLACES.indexOf(place));
