@@ -80,6 +80,11 @@ export interface YardConfig {
   readonly jailMemoryMib?: number;
   /** The same for the kernel's thread, and so for the yard; Node's default. */
   readonly kernelMemoryMib?: number;
+  /**
+   * A thread may go on in another jail. That is several times quicker where jails come and go, and
+   * for programs alone that keep nothing in variables of modules: the next jail would meet it.
+   */
+  readonly reuseThreads?: boolean;
   readonly log?: LogLevel | Logger;
   /** The clock stands still but for `advance`. */
   readonly virtualClock?: boolean;
