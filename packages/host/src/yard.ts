@@ -175,6 +175,8 @@ export class Yard {
     this.#kernelGone = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
     this.control = guarded(this.#remote, this.#answers);
+    // A bare Worker for each thread starts 3.5 ms sooner and is half a MiB smaller. We stay with
+    // piscina all the same: it is what users of the package know, and it reuses threads (conformance).
     this.pool = new Piscina({
       filename: entry.href,
       minThreads: 0,
