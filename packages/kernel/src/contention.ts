@@ -42,11 +42,11 @@ const KINDS: Readonly<Record<number, readonly [LockKind, Mechanism]>> = {
 type Key = Pick<LockCounters, "kind" | "ix" | "stamp" | "num">;
 const keyOf = ({ kind, ix, stamp, num }: Key): string => `${kind} ${ix} ${stamp} ${num}`;
 
-/** `gateCalls`: calls that went to the kernel's thread. */
-export function contention(k: Kernel, gateCalls: number): Contention {
+/** `gateCalls`: calls that went to the kernel's thread; histograms take most of the time. */
+export function contention(k: Kernel, gateCalls: number, histograms = true): Contention {
   const { profile, book } = k;
   for (const prison of k.prisons) book.jails.set(prison.pr_id, prison.pr_name);
-  const uses = usesByLock(k);
+  const uses = usesByLock(k, histograms);
   const locks: LockStats[] = [];
   for (const counters of allCounters(k, gateCalls)) {
     const key = keyOf(counters);
@@ -114,7 +114,7 @@ interface Found {
 }
 
 /** What the tables have, by lock. */
-function usesByLock(k: Kernel): Map<string, Found> {
+function usesByLock(k: Kernel, histograms: boolean): Map<string, Found> {
   const { points, shape } = k.profile.tables;
   const blames = blamesByPoint(k);
   const found = new Map<string, Found>();
@@ -127,13 +127,13 @@ function usesByLock(k: Kernel): Map<string, Found> {
     const key = keyOf(counters);
     const lock = found.get(key) ?? { counters, uses: [], longest: 0 };
     found.set(key, lock);
-    lock.uses.push(useOf(k, row, blames.get(row) ?? []));
+    lock.uses.push(useOf(k, row, blames.get(row) ?? [], histograms));
     lock.longest = Math.max(lock.longest, points.longest[row]);
   }
   return found;
 }
 
-function useOf(k: Kernel, row: number, blame: readonly Blame[]): LockUse {
+function useOf(k: Kernel, row: number, blame: readonly Blame[], histograms: boolean): LockUse {
   const { points } = k.profile.tables;
   const { [row]: jid } = points.jid;
   const waitNanos = Number(Atomics.load(points.waitNanos, row));
@@ -143,11 +143,11 @@ function useOf(k: Kernel, row: number, blame: readonly Blame[]): LockUse {
     over: points.over[row],
     waitNanos,
     waitMaxNanos: Number(points.waitMax[row]),
-    wait: countsOf(k, points.waitHist[row]),
+    wait: histograms ? countsOf(k, points.waitHist[row]) : [],
     holds: points.holds[row],
     holdNanos: Number(points.holdNanos[row]),
     holdMaxNanos: Number(points.holdMax[row]),
-    hold: countsOf(k, points.holdHist[row]),
+    hold: histograms ? countsOf(k, points.holdHist[row]) : [],
     blame: whole(blame, waitNanos),
   };
 }
