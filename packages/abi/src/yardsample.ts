@@ -55,7 +55,6 @@ export interface KernelSample {
   /** Those that matter most, if there are many; sums are over all. */
   readonly locks: readonly LockSample[];
   readonly lockCount: number;
-  readonly taken: number;
   readonly contended: number;
   readonly waitNanos: number;
   /** Those that have slept longest, if there are many. */

@@ -47,7 +47,6 @@ export function yardSample(
     names: all.jails,
     locks: kept(locks),
     lockCount: locks.length,
-    taken: sum(locks, ({ taken }) => taken),
     contended: sum(locks, ({ contended }) => contended),
     waitNanos: sum(locks, ({ waitNanos }) => waitNanos),
     waiting: longest(all.waiting, pids),

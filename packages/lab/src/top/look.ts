@@ -78,7 +78,6 @@ export interface Look {
   readonly span: Span;
   readonly calls: number;
   readonly gateCalls: number;
-  readonly taken: number;
   readonly waits: number;
   readonly wait: number;
   readonly jails: readonly JailRow[];
@@ -105,7 +104,6 @@ export function lookAt(now: YardSample, before: YardSample | null, span: Span): 
     ...{ sample: now, seconds, span },
     calls: jails.reduce((sum, { calls }) => sum + calls, 0),
     gateCalls: yard((one) => one.gateCalls),
-    taken: yard((one) => one.taken),
     waits: yard((one) => one.contended),
     wait: yard((one) => one.waitNanos) / NANOS,
     jails,
