@@ -327,7 +327,7 @@ describe("the screen", () => {
     const canvas = { columns: 80, rows: 24, ink: "mono", clock: "" } as const;
     const text = screen(look(), firstState({ view: "limits" }), canvas).join("\n");
     expect(text).toContain("\u001b[7m");
-    expect(text).not.toMatch(/\u001b\[3\dm/);
+    expect(text).not.toMatch(/\[3\dm/);
   });
 });
 

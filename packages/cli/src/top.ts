@@ -159,17 +159,17 @@ async function nextSample(before: YardSample, yard: string | undefined): Promise
   }
 }
 
-/** Rows of all views, or of the one that was asked for, as it was asked for. */
+/** Rows of all views, or of the one that was asked for. */
 function record(look: Look, state: TopState, { view, rows }: TopOptions): object {
   const { sample, jails, locks, sleepers, limits, ...figures } = look;
   const { yard, manner, stats, lockCount, waitingCount, deadlocks, deadlockCount } = sample;
-  const shown =
-    view === undefined
-      ? { jails, locks, sleepers, limits }
-      : { [view]: rowsOf(look, choiceOf(state)).slice(0, rows) };
+  const shown = (view === undefined ? VIEWS : [view]).map((one) => {
+    const choice = choiceOf({ ...state, view: one });
+    return [one, rowsOf(look, choice).slice(0, rows)] as const;
+  });
   return {
     ...{ date: new Date().toISOString(), yard, manner, stats, up: sample.atNanos / 1e9 },
     ...{ ...figures, lockCount, waitingCount, deadlockCount, deadlocks },
-    ...shown,
+    ...Object.fromEntries(shown),
   };
 }

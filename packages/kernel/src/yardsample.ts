@@ -35,14 +35,15 @@ export function yardSample(
   gateCalls: number,
   calls: ReadonlyMap<Prison, Calls>,
 ): KernelSample {
+  const atNanos = k.profile.nanos();
+  const running = lasting(k, atNanos);
   const all = contention(k, gateCalls, false);
-  const running = lasting(k);
   const locks = all.locks.map((lock) => lockSample(lock, running));
   const standing = all.deadlocks.filter(({ ring }) => stands(ring, all.waiting));
   const pids = new Set(standing.flatMap(({ ring }) => ring.map(({ pid }) => pid)));
   return {
     stats: all.stats,
-    atNanos: all.atNanos,
+    atNanos,
     jails: jailSamples(k, all, running, calls),
     names: all.jails,
     locks: kept(locks),
@@ -70,7 +71,7 @@ interface Lasting {
   readonly sleeping: Sums;
 }
 
-function lasting(k: Kernel): Lasting {
+function lasting(k: Kernel, now: number): Lasting {
   const found: Lasting = {
     waits: new Map(),
     caused: new Map(),
@@ -84,7 +85,6 @@ function lasting(k: Kernel): Lasting {
     if (row < 0 || waits.pid[tid] !== p_pid) continue;
     const name = plainName(points.kind[row], points.id[row], points.num[row]);
     const { [tid]: woken } = waits.woken;
-    const now = k.profile.nanos();
     const rest = Math.max(0, now - waits.since[tid]);
     add(found.waits, points.jid[row], rest);
     add(found.locks, name, rest);
