@@ -8,6 +8,9 @@ import { until } from "./yard.ts";
 const ESC = "\u001b";
 const SEQUENCE = new RegExp(`${ESC}(?:\\[([?<>=]?)([\\d;]*)([A-Za-z])|[()].|[=>78])`, "y");
 
+/** Below the time that a test has, so that one which waits in vain says what it sees. */
+const PATIENCE_MS = 40_000;
+
 /** Lines of text and where the cursor is. */
 class Display {
   lines: string[] = [];
@@ -88,9 +91,11 @@ export class Terminal {
     this.#script.stdin.write(keys);
   }
 
-  /** Wait until the screen has it. */
-  shows(what: RegExp): Promise<void> {
-    return until(() => what.test(this.text));
+  /** Wait until the screen has it. @throws Error that has the screen, if that takes too long */
+  async shows(what: RegExp): Promise<void> {
+    const late = performance.now() + PATIENCE_MS;
+    await until(() => what.test(this.text) || performance.now() > late);
+    if (!what.test(this.text)) throw new Error(`no ${what} in:\n${this.text}`);
   }
 
   /** Another size, as a window has when it is pulled. */

@@ -203,7 +203,7 @@ export function placed(columns: readonly AnyColumn[], room: number): Placed[] {
   const share = texts.length === 0 ? 0 : Math.floor(spare / texts.length);
   return kept.map((column) => ({
     column,
-    width: column.width + (column.isText === true ? Math.min(share, column.width * 2) : 0),
+    width: Math.min(room, column.width + (column.isText ? Math.min(share, column.width * 2) : 0)),
   }));
 }
 

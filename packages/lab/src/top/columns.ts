@@ -81,7 +81,7 @@ const JAILS: readonly Column<JailRow>[] = [
 ];
 
 const LOCKS: readonly Column<LockRow>[] = [
-  word("lock", "LOCK", "name and label", { width: 20, rank: 0 }),
+  word("lock", "LOCK", "name and label", { width: 28, rank: 0 }),
   word("jail", "JAIL", "whose object it is", { width: 8, rank: 4 }),
   number("taken", "TAKEN", "times that it was taken", { width: 7, rank: 3 }, rateText),
   number("waits", "WAITS", "waits that began", { width: 7, rank: 2 }, rateText),
@@ -102,9 +102,9 @@ const SLEEPERS: readonly Column<SleeperRow>[] = [
     Number.isFinite(s) ? tight(s * 1000) : "-",
   ),
   number("blocks", "BLOCKS", "who wait for it, and for those", { width: 6, rank: 4 }),
-  word("comm", "COMMAND", "its program; ! in a deadlock", { width: 16, rank: 1 }),
-  word("lock", "LOCK", "what it waits for", { width: 20, rank: 0 }),
-  word("holder", "HOLDER", "who is likely to hold that; none: an event", { width: 16, rank: 1 }),
+  word("comm", "COMMAND", "its program; ! in a deadlock", { width: 12, rank: 1 }),
+  word("lock", "LOCK", "what it waits for", { width: 30, rank: 0 }),
+  word("holder", "HOLDER", "who is likely to hold that; none: an event", { width: 12, rank: 1 }),
 ];
 
 const LIMITS: readonly Column<LimitRow>[] = [
