@@ -91,7 +91,7 @@ describe("in a pipe", () => {
     expect(lines[0]).toMatch(
       /^jailyard top - yard lab, up \d+:\d\d:\d\d: jail-keyed, direct, wake herd/,
     );
-    expect(lines[1]).toMatch(/^2 jails; 8 processes, 6 asleep for locks; /);
+    expect(lines[1]).toMatch(/^2 jails, 8 processes; 6 asleep for locks, 6 s\/s waited, /);
     expect(lines[4]).toMatch(/^ *\*PID JAIL +SLEPT BLOCKS COMMAND +LOCK +HOLDER$/);
     expect(lines).toHaveLength(9);
     expect(lines[5]).toMatch(/ db +- +3 \(awake\)$/);

@@ -104,11 +104,11 @@ export function headLines(look: Look, state: TopState, canvas: Canvas, paint: Pa
   const per = look.span === "totals" ? "" : "/s";
   const waited =
     look.span === "totals" ? timeText(look.wait * 1000) : `${shortText(look.wait)} s/s`;
+  const rate = (value: number, what: string): string => `${rateText(value, look)} ${what}${per}`;
   const summary = [
-    plural(jails.length, "jail"),
-    `${figureText(processes)} process${processes === 1 ? "" : "es"}, ${figureText(sample.waitingCount)} asleep for locks`,
-    `${rateText(look.calls, look)} calls${per}, ${rateText(look.gateCalls, look)} by the kernel's thread`,
-    `${rateText(look.waits, look)} waits${per}, ${waited} waited`,
+    `${plural(jails.length, "jail")}, ${figureText(processes)} process${processes === 1 ? "" : "es"}`,
+    `${figureText(sample.waitingCount)} asleep for locks, ${waited} waited, ${rate(look.waits, "waits")}`,
+    `${rate(look.calls, "calls")}, ${rateText(look.gateCalls, look)} at the gate`,
   ];
   return [
     paint("bold", cut(printable(title), room).padEnd(room)) + (room > 20 ? ` ${canvas.clock}` : ""),
