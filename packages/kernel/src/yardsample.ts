@@ -1,17 +1,13 @@
 /** What `jailyard top` looks at, again and again: little work for the kernel's thread. */
-import {
-  type Contention,
-  deadlockText,
-  type LockStats,
-  type Waiting,
-} from "@jailyard/abi/contention";
+import { deadlockText, type LockStats, STATS, type Waiting } from "@jailyard/abi/contention";
 import type { JailSample, KernelSample, LockSample } from "@jailyard/abi/yardsample";
-import { contention } from "./contention.ts";
+import { jailNames, lockStats } from "./contention.ts";
 import { objectsOf } from "./facility.ts";
 import type { Kernel } from "./kernel.ts";
 import { limitSamples } from "./limitgauge.ts";
 import { plainName } from "./lockname.ts";
 import type { Prison } from "./prison.ts";
+import { waiting } from "./waitfor.ts";
 
 /** Locks and sleepers that a sample has at most, of each reason to be in it. */
 const LOCKS_KEPT = 1000;
@@ -37,26 +33,28 @@ export function yardSample(
 ): KernelSample {
   const atNanos = k.profile.nanos();
   const running = lasting(k, atNanos);
-  const all = contention(k, gateCalls, false);
-  const locks = all.locks.map((lock) => lockSample(lock, running));
-  const standing = all.deadlocks.filter(({ ring }) => stands(ring, all.waiting));
+  const names = jailNames(k);
+  const sleepers = waiting(k);
+  const stats = lockStats(k, gateCalls, { histograms: false, idle: LOCKS_KEPT });
+  const locks = stats.locks.map((lock) => lockSample(lock, running));
+  const standing = k.book.deadlocks.filter(({ ring }) => stands(ring, sleepers));
   const pids = new Set(standing.flatMap(({ ring }) => ring.map(({ pid }) => pid)));
   return {
-    stats: all.stats,
+    stats: STATS[k.profile.mode],
     atNanos,
-    jails: jailSamples(k, all, running, calls),
-    names: all.jails,
+    jails: jailSamples(k, stats.locks, running, calls),
+    names,
     locks: kept(locks),
-    lockCount: locks.length,
+    lockCount: stats.count,
     contended: sum(locks, ({ contended }) => contended),
     waitNanos: sum(locks, ({ waitNanos }) => waitNanos),
-    waiting: longest(all.waiting, pids),
-    waitingCount: all.waiting.length,
+    waiting: longest(sleepers, pids),
+    waitingCount: sleepers.length,
     deadlocks: standing.map((deadlock) => ({
-      text: deadlockText(deadlock, all.jails),
+      text: deadlockText(deadlock, names),
       pids: deadlock.ring.map(({ pid }) => pid),
     })),
-    deadlockCount: all.deadlocks.length,
+    deadlockCount: k.book.deadlocks.length,
     limits: limitSamples(k),
     gateCalls,
   };
@@ -131,7 +129,7 @@ function stands(ring: readonly Waiting[], waiting: readonly Waiting[]): boolean 
 
 function jailSamples(
   k: Kernel,
-  { locks }: Contention,
+  locks: readonly LockStats[],
   running: Lasting,
   calls: ReadonlyMap<Prison, Calls>,
 ): JailSample[] {
