@@ -34,8 +34,9 @@ export class History {
   }
 
   /** As in other shells: not what begins with a blank, nor the same again. */
-  add(line: string): void {
-    if (line.trim() === "" || /^\s/.test(line) || line === this.lines.at(-1)) return;
+  add(typed: string): void {
+    const line = typed.trimEnd();
+    if (line === "" || /^\s/.test(line) || line === this.lines.at(-1)) return;
     this.lines.push(line);
     if (this.lines.length > HISTORY_MAX) this.lines.shift();
     // One write, at the end of the file: shells that run at once do not mix their lines.
