@@ -38,18 +38,21 @@ function open(path: string): Promise<Socket | null> {
 
 /** The socket of the yard that is meant: the one called `name`, or the only one. */
 async function theYard(name: string | undefined): Promise<Socket> {
-  if (name !== undefined) {
-    const socket = await open(socketPath(name));
-    if (socket !== null) return socket;
-    throw new AbsentError(`no yard called ${name} is running${await whichRun()}`);
-  }
-  const running = await runningYards();
-  if (running.length > 1) {
-    throw new AbsentError(`several yards are running: choose one with --yard ${running.join("|")}`);
-  }
-  const socket = running.length === 0 ? null : await open(socketPath(running[0]));
+  const meant = name ?? (await onlyYard());
+  const socket = await open(socketPath(meant));
   if (socket !== null) return socket;
-  throw new AbsentError("no yard is running; start one in another terminal, such as `jailyard up`");
+  throw new AbsentError(`no yard called ${meant} is running${await whichRun()}`);
+}
+
+/** The name of the yard that runs. @throws AbsentError if none does, or several do */
+export async function onlyYard(): Promise<string> {
+  const running = await runningYards();
+  if (running.length === 1) return running[0];
+  throw new AbsentError(
+    running.length > 1
+      ? `several yards are running: choose one with --yard ${running.join("|")}`
+      : "no yard is running; start one in another terminal, such as `jailyard up`",
+  );
 }
 
 async function runningYards(): Promise<string[]> {
