@@ -14,6 +14,7 @@ import {
   makeJails,
   privateParams,
 } from "../scenario/inyard.ts";
+import type { Recorder } from "../trace/recorder.ts";
 import { Gauges } from "./gauges.ts";
 import { lockRows } from "./locks.ts";
 import { Log } from "./log.ts";
@@ -73,10 +74,10 @@ export async function execute(
 ): Promise<Outcome> {
   if (cx.signal?.aborted) throw new Interrupted();
   // Not the signal: the yard is to stay until the parties have told what they measured.
-  const { log, onYard } = cx;
-  const quiet: Context = onYard === undefined ? { log } : { log, onYard };
+  const { log, onYard, recorder } = cx;
+  const quiet: Context = { log, ...(onYard && { onYard }), ...(recorder && { recorder }) };
   return inYard(quiet, yardConfig(settings), (yard) =>
-    new Execution(yard, settings, seed, cx.signal, progress).run(),
+    new Execution(yard, settings, seed, cx, progress).run(),
   );
 }
 
@@ -93,6 +94,7 @@ class Execution {
   readonly #settings: StressSettings;
   readonly #seed: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #recorder: Recorder | undefined;
   readonly #progress: (at: Progress) => void;
   readonly #log = new Log();
   readonly #tallies: Tally[];
@@ -105,13 +107,14 @@ class Execution {
     yard: Yard,
     settings: StressSettings,
     seed: number,
-    signal: AbortSignal | undefined,
+    { signal, recorder }: Context,
     progress: (at: Progress) => void,
   ) {
     this.#yard = yard;
     this.#settings = settings;
     this.#seed = seed;
     this.#signal = signal;
+    this.#recorder = recorder;
     this.#progress = progress;
     this.#waits = new Waits(yard, this.#log);
     const span = sliceSeconds(settings);
@@ -125,6 +128,7 @@ class Execution {
     if (ready.every(Boolean)) await this.#work();
     else await this.#endAll();
     const failures = await this.#failures();
+    await this.#gauges.stop();
     const locks = lockRows(await this.#yard.contention());
     const waitFor = this.#waits.all();
     const interrupted = this.#interrupted;
@@ -190,6 +194,7 @@ class Execution {
   async #work(): Promise<void> {
     this.#began = performance.now();
     this.#log.began = Date.now();
+    if (this.#recorder !== undefined) this.#recorder.zero = this.#log.began;
     this.#log.event("go", null, "all begin to work");
     this.#gauges.begin();
     const waits = setInterval(() => void this.#waits.look(), LOOK_MS);
@@ -252,7 +257,6 @@ class Execution {
   }
 
   async #result(): Promise<Repetition> {
-    await this.#gauges.stop();
     const counts = new Map((await this.#yard.stats()).jails.map((jail) => [jail.name, jail]));
     const jails: JailResult[] = jailNames(this.#settings.jails).map((name) => {
       const each = this.#tallies.map((tally) => [tally.name, tally.jail(name)] as const);
