@@ -17,11 +17,12 @@ import {
 import type { Recorder } from "../trace/recorder.ts";
 import { Gauges } from "./gauges.ts";
 import { lockRows } from "./locks.ts";
+import { LockWatch } from "./lockslices.ts";
 import { Log } from "./log.ts";
 import { dealt, limitsFor, maxprocFor, slotsFor } from "./mix.ts";
 import { type Party, StressParty } from "./party.ts";
 import { PostgresParty } from "./postgresparty.ts";
-import type { JailResult, LockRow, Repetition, WaitFor } from "./runfile.ts";
+import type { JailResult, LockRow, LockSlices, Repetition, WaitFor } from "./runfile.ts";
 import type { StressSettings } from "./settings.ts";
 import { Tally } from "./tally.ts";
 import { Waits } from "./waits.ts";
@@ -101,6 +102,8 @@ class Execution {
   readonly #parties: Party[] = [];
   readonly #gauges = new Gauges();
   readonly #waits: Waits;
+  readonly #lockWatch: LockWatch;
+  #lockSlices: LockSlices[] = [];
   #began = 0;
 
   constructor(
@@ -117,6 +120,7 @@ class Execution {
     this.#recorder = recorder;
     this.#progress = progress;
     this.#waits = new Waits(yard, this.#log);
+    this.#lockWatch = new LockWatch(yard);
     const span = sliceSeconds(settings);
     this.#tallies = [...dealt(settings)].map(([name, procs]) => new Tally(name, procs, span));
   }
@@ -129,7 +133,9 @@ class Execution {
     else await this.#endAll();
     const failures = await this.#failures();
     await this.#gauges.stop();
-    const locks = lockRows(await this.#yard.contention());
+    const contention = await this.#yard.contention();
+    const locks = lockRows(contention);
+    this.#lockSlices = this.#lockWatch.results(contention.locks);
     const waitFor = this.#waits.all();
     const interrupted = this.#interrupted;
     return { repetition: await this.#result(), interrupted, locks, waitFor, failures };
@@ -197,6 +203,7 @@ class Execution {
     if (this.#recorder !== undefined) this.#recorder.zero = this.#log.began;
     this.#log.event("go", null, "all begin to work");
     this.#gauges.begin();
+    this.#lockWatch.begin(this.#settings.seconds);
     const waits = setInterval(() => void this.#waits.look(), LOOK_MS);
     await Promise.all(this.#parties.map((party) => party.go()));
     const watch = setInterval(() => this.#tell("run", 0, 0), PROGRESS_MS);
@@ -207,6 +214,7 @@ class Execution {
       if (this.#settings.shared) await this.#together();
       await this.#allEnded(this.#settings.seconds * 1000 + 2 * PATIENCE_MS);
     } finally {
+      this.#lockWatch.end();
       clearInterval(watch);
       clearInterval(waits);
       this.#signal?.removeEventListener("abort", stop);
@@ -270,6 +278,7 @@ class Execution {
       jails,
       events: this.#log.all(),
       gauges: this.#gauges.results(this.#settings),
+      lockSlices: this.#lockSlices,
     };
   }
 }
