@@ -15,6 +15,8 @@ export interface CommonsBoot {
   readonly buffer: SharedArrayBuffer;
   readonly shape: CommonsShape;
   readonly epoch: Epoch;
+  /** Where this thread tells of waits; absent: nobody wants to know. */
+  readonly trace?: SharedArrayBuffer;
 }
 
 /** workerData of the kernel's thread. */
