@@ -30,7 +30,7 @@ import { checkKernel } from "../support/invariants.ts";
 
 /** Under flat all jails share one name space: that is its point. */
 const PRIVATE: readonly ModelName[] = ["jail-keyed", "tagged", "disjoint", "broker"];
-const STEPS = 8000;
+const STEPS = 5000;
 const SEED = 20_060_403;
 const OWN = [SYS_semop, SYS_semctl, SYS_msgsnd, SYS_msgctl, SYS_shmat, SYS_shmctl, SYS_ipcs];
 const ROOT = [SYS_setcred, SYS_jail_set, SYS_jail_get];

@@ -70,6 +70,7 @@ export class Intrusion {
   readonly #texts: readonly unknown[];
   readonly #arguments: ReadonlyMap<number, Arguments>;
   readonly #host: Thread;
+  readonly #uid: number;
   #td: Thread;
   #tf: Trapframe;
 
@@ -82,7 +83,8 @@ export class Intrusion {
     this.victim = this.#jail(model, secret.name);
     const ids = this.#hide(secret);
     this.#cell = inside ? this.#jail(model, "cell") : k.prison0;
-    this.#td = this.#enter(uid);
+    this.#uid = uid;
+    this.#td = this.#enter();
     this.#tf = this.#frame();
     k.hooks = {
       ...k.hooks,
@@ -129,7 +131,8 @@ export class Intrusion {
     return this.bench.k.shm.table.at(id)!.page as ShmPage;
   }
 
-  #enter(uid: number): Thread {
+  #enter(): Thread {
+    const uid = this.#uid;
     const td = process(this.bench.k, { uid, gid: uid, prison: this.#cell, comm: "intruder" });
     td.p_sigcatch = sigmask(SIGNALS.SIGUSR1);
     return td;
@@ -205,7 +208,7 @@ export class Intrusion {
     if (lives && !this.#dice.once(500)) return;
     if (k.procs.get(this.#td.p_pid) === this.#td) psignal(k, this.#td, SIGKILL);
     run(k);
-    this.#td = this.#enter(this.#td.p_ucred.cr_ruid);
+    this.#td = this.#enter();
     this.#tf = this.#frame();
   }
 

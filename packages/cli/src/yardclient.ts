@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { Interrupted } from "@jailyard/lab/scenario/inyard";
 import type { LockRow } from "@jailyard/lab/stress/runfile";
+import { visible } from "@jailyard/tools/vis";
 import type { ToolOutput, ToolRequest } from "./toolrun.ts";
 import { AbsentError, UsageError } from "./usage.ts";
 import { socketPath, yardNames } from "./yardpath.ts";
@@ -94,7 +95,7 @@ async function ask(
   signal?.removeEventListener("abort", hangUp);
   socket.destroy();
   if (last !== null && "status" in last) return last.status;
-  if (last !== null) throw new AbsentError(last.problem);
+  if (last !== null) throw new AbsentError(visible(last.problem));
   if (signal?.aborted) throw new Interrupted();
   throw new AbsentError("the yard went down before it had answered");
 }
