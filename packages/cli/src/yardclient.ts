@@ -110,12 +110,13 @@ function answers(
   output: (output: Output) => void,
 ): Promise<Last | null> {
   return new Promise((resolve) => {
-    createInterface({ input: socket }).on("line", (text) => {
+    const lines = createInterface({ input: socket });
+    lines.on("line", (text) => {
       const answer = JSON.parse(text) as Answer;
       if ("problem" in answer || "status" in answer) resolve(answer);
       else output(answer);
     });
-    socket.on("error", () => {});
+    for (const one of [lines, socket]) one.on("error", () => {}); // `close` follows
     socket.on("close", () => resolve(null));
     socket.write(request);
   });
