@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import type { YardSample } from "@jailyard/abi/yardsample";
 import { Interrupted } from "@jailyard/lab/scenario/inyard";
 import type { LockRow } from "@jailyard/lab/stress/runfile";
+import { visible } from "@jailyard/tools/vis";
 import type { ToolOutput, ToolRequest } from "./toolrun.ts";
 import { AbsentError, UsageError } from "./usage.ts";
 import { socketPath, yardNames } from "./yardpath.ts";
@@ -122,7 +123,7 @@ async function ask(
   socket.destroy();
   if (last !== null && "status" in last) return last.status;
   if (last?.problem === NOT_UP) throw new NotUpError(NOT_UP);
-  if (last !== null) throw new AbsentError(last.problem);
+  if (last !== null) throw new AbsentError(visible(last.problem));
   if (signal?.aborted) throw new Interrupted();
   throw new AbsentError("the yard went down before it had answered");
 }
@@ -137,12 +138,13 @@ function answers(
   output: (output: Output) => void,
 ): Promise<Last | null> {
   return new Promise((resolve) => {
-    createInterface({ input: socket }).on("line", (text) => {
+    const lines = createInterface({ input: socket });
+    lines.on("line", (text) => {
       const answer = JSON.parse(text) as Answer;
       if ("problem" in answer || "status" in answer) resolve(answer);
       else output(answer);
     });
-    socket.on("error", () => {});
+    for (const one of [lines, socket]) one.on("error", () => {}); // `close` follows
     socket.on("close", () => resolve(null));
     socket.write(request);
   });
