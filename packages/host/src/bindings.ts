@@ -6,7 +6,7 @@ import { SIGKILL } from "@jailyard/abi/signal";
 import * as sys from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { getJson, RET0 } from "@jailyard/abi/wire";
-import { C_BROKEN, MSQ_MTX, SEM_UNDO_MTX } from "@jailyard/kernel/commons";
+import { C_BROKEN } from "@jailyard/kernel/commons";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
 import {
   breakElsewhere,
@@ -17,22 +17,17 @@ import {
 } from "@jailyard/kernel/elsewhere";
 import { brokenInvariants } from "@jailyard/kernel/invariants";
 import { type Kernel, NO_HOOKS, run } from "@jailyard/kernel/kernel";
-import { KERNEL_OWNER } from "@jailyard/kernel/lockwait";
-import type { MsgPage } from "@jailyard/kernel/msgpage";
 import type { Prison } from "@jailyard/kernel/prison";
 import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
-import { msgRepair, semRepair } from "@jailyard/kernel/repair";
-import type { SemPage } from "@jailyard/kernel/sempage";
 import { UndoVector } from "@jailyard/kernel/semundo";
-import { lockPage, lockQueues, unlockPage, unlockQueues } from "@jailyard/kernel/site";
 import { SLEEPING, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
-import { mtxInherit, mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
 import { Carver } from "@jailyard/memory/page";
 import { AWAKE, KILLED } from "@jailyard/memory/sleepers";
 import { BROKEN, CALLER, DIRECT_CALLS, DIRECT_SLEEPS } from "@jailyard/trap/gate";
 import { answer, type KernThread, nudge, unseenSignals } from "@jailyard/trap/kern";
 import type { EndedEvent } from "./boot.ts";
-import { Mappings, type ThreadMaps } from "./mappings.ts";
+import { Mappings } from "./mappings.ts";
+import { holdAll, letGo } from "./pagelocks.ts";
 
 interface Binding {
   readonly td: Thread;
@@ -56,25 +51,6 @@ export interface Attached {
 type Spawn =
   | { readonly uid: number; readonly gid: number; readonly groups: number[]; readonly comm: string }
   | { readonly adopt: Pid };
-
-/**
- * Let go of every lock that a dead thread holds, once what it left half done is repaired. `dead` is
- * its process that called last; a call of one that has ended had changed nothing.
- */
-function release(k: Kernel, maps: ThreadMaps, dead: Thread | null): void {
-  const { thread } = maps;
-  for (const page of maps.all()) {
-    if (mtxOwner(page.mtx, 0) !== thread.home) continue;
-    mtxInherit(page.mtx, 0, KERNEL_OWNER); // a repair may wait for other locks
-    if (dead !== null && "sem" in page) semRepair(k, page as SemPage, dead);
-    else if (dead !== null) msgRepair(k, page as MsgPage, dead);
-    mtxUnlock(page.mtx, 0);
-  }
-  const { locks } = k.commons;
-  for (const at of [SEM_UNDO_MTX, MSQ_MTX]) {
-    if (mtxOwner(locks, at) === thread.home) mtxUnlock(locks, at);
-  }
-}
 
 /** Calls and sleeps of one jail since it was attached. */
 export interface JailCounts {
@@ -174,7 +150,7 @@ export class Bindings {
     if (this.#mappings === null) return;
     const maps = this.#mappings.of(attached.thread);
     this.#mappings.thaw(attached.thread);
-    release(this.#k, maps, this.#caller(attached.thread));
+    letGo(this.#k, maps, this.#caller(attached.thread));
     this.#k.commons.sleepers.again();
   }
 
@@ -184,7 +160,7 @@ export class Bindings {
     if (attached === undefined || this.#mendThread(attached)) return;
     const { thread } = attached;
     if (!this.#k.commons.sleepers.isGone(owner)) return;
-    release(this.#k, this.#mappings!.of(thread), this.#caller(thread));
+    letGo(this.#k, this.#mappings!.of(thread), this.#caller(thread));
   }
 
   /** Who called last in the thread, if it has not ended. */
@@ -417,10 +393,10 @@ export class Bindings {
   /** Invariants that do not hold, a line each, while no page can change. */
   check(): string[] {
     for (;;) {
-      const release = this.#hold();
+      const unlock = holdAll(this.#k);
       const gone = this.#threads.filter((one) => one && this.#isGone(one));
       const broken = gone.length > 0 ? [] : [...brokenInvariants(this.#k), ...this.#broken()];
-      release();
+      unlock();
       if (gone.length === 0) return broken;
       for (const one of gone) this.detach(one!.thread.ix); // what ran there is dead, and not yet so
     }
@@ -439,7 +415,7 @@ export class Bindings {
     const { head } = thread.page;
     if (this.#mappings === null || Atomics.load(head, BROKEN) === 0) return false;
     const caller = this.#caller(thread);
-    release(this.#k, this.#mappings.of(thread), caller);
+    letGo(this.#k, this.#mappings.of(thread), caller);
     if (caller !== null) breakElsewhere(this.#k, caller);
     this.#k.commons.sleepers.again();
     Atomics.store(head, BROKEN, 0);
@@ -449,20 +425,6 @@ export class Bindings {
 
   #isGone({ thread }: Attached): boolean {
     return this.#k.commons.sleepers.isGone(thread.home);
-  }
-
-  /** Lock the pages of all sets and queues. @returns what unlocks them */
-  #hold(): () => void {
-    const k = this.#k;
-    const sets = k.modules.sem.loaded ? k.sem.slots : [];
-    const queues = k.modules.msg.loaded ? k.msg.table.slots : [];
-    const pages = [...sets, ...queues].flatMap((object) => (object ? [object.page] : []));
-    lockQueues(k);
-    for (const page of pages) lockPage(k, page);
-    return () => {
-      for (const page of pages) unlockPage(page);
-      unlockQueues(k);
-    };
   }
 
   /** What does not hold between processes and threads. */
