@@ -43,7 +43,7 @@ const WAYS: readonly Way[] = [
   ["blocker", "hoards", "itself", nobody, KILLED],
 ];
 
-describe.each(manners)("%o", (manner) => {
+describe.each(manners)("placement $placement, wake $wake, locks $locks", (manner) => {
   let yard: Yard;
   let jail: Jail;
   let witness: Running;

@@ -29,7 +29,7 @@ async function settled(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe.each(manners)("%o", (manner) => {
+describe.each(manners)("placement $placement, wake $wake, locks $locks", (manner) => {
   let yard: Yard;
   let jail: Jail;
   afterEach(() => yard.shutdown());
