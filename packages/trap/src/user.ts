@@ -171,14 +171,17 @@ export class UserGate {
     this.#spin.slept();
   }
 
-  /** The same for a coroutine. The promise is never rejected. */
-  callAsync(slot: number, sysno: number): Promise<Errno> {
-    if (!this.#post(slot, sysno)) return Promise.resolve(EDEAD);
+  /** The same for a coroutine; `over` is called once, from the thread's pump. */
+  callThen(slot: number, sysno: number, over: (error: Errno) => void): void {
+    if (!this.#post(slot, sysno)) return over(EDEAD);
     this.#waiting++;
+    this.#resolvers[slot] = over;
     this.#startPump();
-    return new Promise((resolve) => {
-      this.#resolvers[slot] = resolve;
-    });
+  }
+
+  /** A promise of it, which is never rejected. */
+  callAsync(slot: number, sysno: number): Promise<Errno> {
+    return new Promise((resolve) => this.callThen(slot, sysno, resolve));
   }
 
   /** Take what the kernel posted before its last answer. */
@@ -378,8 +381,10 @@ export class UserGate {
     this.#rung();
   }
 
+  /** Answers are taken at once: a turn of the event loop is long. */
   #rung(): void {
     this.#sleepers.unlisten(this.#home);
+    this.#takeAnswers();
     setImmediate(this.#pump);
   }
 
