@@ -48,7 +48,7 @@ export interface DeadlockEvent {
   readonly jails: Contention["jails"];
 }
 
-/** The task of a jail's thread. Absolute URLs, so that any file can be named. */
+/** workerData of a jail's thread. Absolute URLs, so that any file can be named. */
 export interface JailTask {
   readonly gate: GateBoot;
   readonly commons: CommonsBoot;
@@ -106,8 +106,8 @@ export type JailEvent =
   | { readonly type: "started"; readonly pid: Pid }
   | { readonly type: "refused"; readonly text: string }
   /**
-   * Its programs are gone. The thread is to be ended: what they began, and what they keep in
-   * variables of modules, segments of this jail among it, would be there for the next jail.
+   * Its programs are gone, and it ends by itself; or it is ended, if something that they began would
+   * keep it.
    */
   | { readonly type: "done" }
   /** The stack of this process is gone; nothing more comes from it. */

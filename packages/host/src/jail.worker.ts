@@ -1,11 +1,12 @@
 /**
- * A jail's thread, run by piscina: one task is the life of the thread in its jail. It runs the
- * processes of the jail as coroutines, or one process that owns the thread.
+ * A jail's thread, an entry. It runs the processes of the jail as coroutines, or one process that owns
+ * the thread.
  */
 
 import * as module from "node:module";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { workerData } from "node:worker_threads";
 import { EDEAD, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { SYS_spawn } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
@@ -25,8 +26,8 @@ import { resolvePackage } from "./resolve.ts";
 
 resolvePackage();
 
-/** The life of the thread: resolves once it is stopped and all stacks are gone. */
-export default async function jailThread(task: JailTask): Promise<void> {
+/** The life of the thread, until it is stopped and all stacks are gone. */
+async function jailThread(task: JailTask): Promise<void> {
   const { buffer, shape } = task.commons;
   const shared = commons(buffer, shape);
   const nanos = nanosSince(task.commons.epoch);
@@ -39,7 +40,6 @@ export default async function jailThread(task: JailTask): Promise<void> {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);
     else await runOwn(task, gate, tell, task.own);
     tell({ type: "done" });
-    await new Promise(() => {}); // until it is terminated: see JailEvent
   } finally {
     task.events.close();
     task.gate.port.close();
@@ -187,3 +187,5 @@ async function runOwn(
   runBlocking(cx, u, own.fork?.child ?? "default", own.arg);
   if (own.fork === undefined) tell({ type: "unwound", root: u.pid });
 }
+
+void jailThread(workerData as JailTask);

@@ -1,5 +1,5 @@
 /**
- * A thread of a jail, as a task of the pool: attached at the gate, then running, then over.
+ * A thread of a jail: attached at the gate, then running, then over.
  *
  * It is over when no instruction of it can run any more, all that it said has been heard, and the
  * kernel has ended what ran there, in this order.
@@ -90,14 +90,11 @@ export class JailThread {
     const heard = once(this.#parts.events, "close");
     const ports = [task.gate.port, task.control, task.events];
     const { signal } = this.#abort;
-    const error = await yard.pool.run(task, { transferList: ports as never, signal }).then(
-      () => null,
-      (why: Error) => (this.#done ? null : signal.aborted ? new Error("terminated") : why),
-    );
-    for (const port of ports) port.close(); // ours still, if the task never ran
-    await heard; // the pool lets go of a thread before its last instruction
+    const why = await yard.pool.run(task, { ports, signal });
+    for (const port of ports) port.close(); // ours still, if the thread never ran
+    await heard; // what it said last
     yard.commons.sleepers.setGone(homeOf(this.ix), true);
-    this.#ended(error);
+    this.#ended(this.#done ? null : signal.aborted ? new Error("terminated") : why);
     await yard.detach(this.ix);
     this.jail.forget(this);
     yard.giveThread(this.ix);

@@ -1,6 +1,6 @@
 /**
- * A yard: one emulated host. boot() starts the kernel's thread; jails are threads that piscina
- * runs; shutdown() leaves no thread alive.
+ * A yard: one emulated host. boot() starts the kernel's thread; jails are threads of their own;
+ * shutdown() leaves no thread alive.
  */
 
 import { Worker } from "node:worker_threads";
@@ -28,7 +28,6 @@ import { LOCKINGS, type Locking, WAKES, type Wake } from "@jailyard/kernel/site"
 import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
-import { Piscina } from "piscina";
 import type { CommonsBoot, DeadlockEvent, EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
@@ -40,6 +39,7 @@ import { Lifeline } from "./lifeline.ts";
 import { type Logger, type LogLevel, makeLog } from "./log.ts";
 import { epochNow } from "./nanos.ts";
 import { PLACEMENTS, type Placement } from "./placement.ts";
+import { ThreadPool } from "./threadpool.ts";
 import { YardError } from "./yarderror.ts";
 
 export {
@@ -130,7 +130,7 @@ export class Yard {
   /** By index at the gate. */
   readonly threads = new Map<number, JailThread>();
   readonly jails = new Map<string, Jail>();
-  readonly pool: Piscina;
+  readonly pool: ThreadPool;
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
   /** Told of each deadlock of semaphores, within a second or two. */
   readonly deadlockListeners = new Set<(deadlock: Deadlock, jails: Contention["jails"]) => void>();
@@ -170,16 +170,7 @@ export class Yard {
     this.#kernelGone = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
     this.control = guarded(this.#remote, this.#answers);
-    this.pool = new Piscina({
-      filename: entry.href,
-      minThreads: 0,
-      maxThreads: MAX_THREADS,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: 2000,
-      atomics: "disabled",
-      ...heapOf(config.jailMemoryMib ?? JAIL_MEMORY_MIB),
-    });
-    this.pool.on("error", (err) => this.log.error({ err }, "a thread died that no jail had"));
+    this.pool = new ThreadPool(entry, config.jailMemoryMib ?? JAIL_MEMORY_MIB);
   }
 
   #startKernel(): Worker {
