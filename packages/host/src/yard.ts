@@ -131,6 +131,8 @@ export class Yard {
   readonly threads = new Map<number, JailThread>();
   readonly jails = new Map<string, Jail>();
   readonly pool: ThreadPool;
+  /** URLs of modules that a thread has loaded, or is about to. */
+  readonly loaded = new Set<string>();
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
   /** Told of each deadlock of semaphores, within a second or two. */
   readonly deadlockListeners = new Set<(deadlock: Deadlock, jails: Contention["jails"]) => void>();

@@ -14,12 +14,13 @@ import { type Msgbuf, msqidDs } from "@jailyard/abi/msg";
 import { NO_REASON, type Reason } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembuf, type Sembufs, semidDs } from "@jailyard/abi/sem";
 import type { Pid } from "@jailyard/abi/types";
+import { mtxTry, mtxUnlock } from "@jailyard/memory/mutex";
 import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
 import { type Asleep, goOn, lockAsleep, unlockAsleep } from "./asleep.ts";
 import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
-import { waitOver } from "./lockwait.ts";
+import { lockPageSlow, waitOver } from "./lockwait.ts";
 import { type Mapped, type MappedSite, NEVER } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
@@ -135,29 +136,33 @@ export class MappedProcess implements Caller {
     if (page === null || this.#grant === 0) return false;
     try {
       site.enter(this.tid);
-      lockPage(site, page);
+      // As lockPage does, of whose cases there are none here: only the kernel freezes, and holds of the
+      // page that lastSem gives are not timed.
+      if (!mtxTry(page.mtx, 0, site.self)) lockPageSlow(site, page);
       const done = this.#may(page) && semopOne(site, this, page, num, op, undo);
-      unlockPage(page);
+      mtxUnlock(page.mtx, 0);
       if (done) site.count();
       return done;
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
+  }
+
+  /** An exception ended a call in the middle. */
+  #break(error: unknown): never {
+    const { site } = this;
+    site.headWords[site.brokenAt] = 1;
+    site.commons.words[C_BROKEN] = 1;
+    site.seenDrops = NEVER;
+    throw error;
   }
 
   /** semop(2). */
   semop(semid: number, sops: readonly Sembuf[]): Errno {
-    const { site } = this;
     try {
       return this.#semop(semid, sops);
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -239,10 +244,7 @@ export class MappedProcess implements Caller {
     try {
       return call();
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -267,10 +269,7 @@ export class MappedProcess implements Caller {
     try {
       return this.#msgsnd(msqid, { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false });
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -296,10 +295,7 @@ export class MappedProcess implements Caller {
       const msg = { mtype: 0, mtext: NO_BYTES };
       return this.#msgrcv(msqid, { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg, fresh: true });
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
