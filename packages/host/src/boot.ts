@@ -15,6 +15,8 @@ export interface CommonsBoot {
   readonly buffer: SharedArrayBuffer;
   readonly shape: CommonsShape;
   readonly epoch: Epoch;
+  /** Where this thread tells of waits; absent: nobody wants to know. */
+  readonly trace?: SharedArrayBuffer;
 }
 
 /** workerData of the kernel's thread. */
@@ -48,7 +50,7 @@ export interface DeadlockEvent {
   readonly jails: Contention["jails"];
 }
 
-/** workerData of a jail's thread. Absolute URLs, so that any file can be named. */
+/** The task of a jail's thread. Absolute URLs, so that any file can be named. */
 export interface JailTask {
   readonly gate: GateBoot;
   readonly commons: CommonsBoot;
@@ -60,6 +62,8 @@ export interface JailTask {
   /** Control of a thread of coroutines, or events alone. */
   readonly control: MessagePort;
   readonly events: MessagePort;
+  /** Its next jail may have the thread: see YardConfig. */
+  readonly reuse: boolean;
   /** A process that owns this thread; absent: coroutines, started by control. */
   readonly own?: OwnStart;
 }
@@ -108,8 +112,8 @@ export type JailEvent =
   | { readonly type: "started"; readonly pid: Pid }
   | { readonly type: "refused"; readonly text: string }
   /**
-   * Its programs are gone, and it ends by itself; or it is ended, if something that they began would
-   * keep it.
+   * Its programs are gone. The thread is to be ended: what they began, and what they keep in
+   * variables of modules, segments of this jail among it, would be there for the next jail.
    */
   | { readonly type: "done" }
   /** The stack of this process is gone; nothing more comes from it. */

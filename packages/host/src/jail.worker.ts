@@ -1,17 +1,17 @@
 /**
- * A jail's thread, an entry. It runs the processes of the jail as coroutines, or one process that owns
- * the thread.
+ * A jail's thread, run by piscina: one task is the life of the thread in its jail. It runs the
+ * processes of the jail as coroutines, or one process that owns the thread.
  */
 
 import * as module from "node:module";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { workerData } from "node:worker_threads";
 import { EDEAD, errnoName, OK, strerror } from "@jailyard/abi/errno";
 import { SYS_spawn } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
 import { commons } from "@jailyard/kernel/commons";
+import { traceOf } from "@jailyard/kernel/trace";
 import { type Context, type Host, runAwaited, runBlocking } from "@jailyard/trap/crt";
 import { type Program, programOf } from "@jailyard/trap/program";
 import { UserGate } from "@jailyard/trap/user";
@@ -26,25 +26,32 @@ import { resolvePackage } from "./resolve.ts";
 
 resolvePackage();
 
-/** The life of the thread, until it is stopped and all stacks are gone. */
-async function jailThread(task: JailTask): Promise<void> {
+/** The life of the thread: resolves once it is stopped and all stacks are gone. */
+export default async function jailThread(task: JailTask): Promise<void> {
   const { buffer, shape } = task.commons;
   const shared = commons(buffer, shape);
   const nanos = nanosSince(task.commons.epoch);
   const gate = new UserGate(task.gate, shared.sleepers, shape.profile.pids > 0 ? nanos : null);
   if (task.site) {
-    makeDirect(gate, task.gate, shared, task.site, task.own !== undefined, nanos);
+    const trace = traceOf(task.commons);
+    makeDirect(gate, task.gate, shared, task.site, task.own !== undefined, nanos, trace);
   }
   const tell = (event: JailEvent): void => task.events.postMessage(event);
   try {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);
     else await runOwn(task, gate, tell, task.own);
+    if (task.reuse && !lingers()) return;
     tell({ type: "done" });
+    await new Promise(() => {}); // until it is terminated: see JailEvent
   } finally {
     task.events.close();
     task.gate.port.close();
   }
 }
+
+/** Did programs leave timers, files or sockets? They would go on in the next jail of the thread. */
+const lingers = (): boolean =>
+  process.getActiveResourcesInfo().some((what) => what !== "MessagePort" && what !== "Immediate");
 
 function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
   let running = 1;
@@ -187,5 +194,3 @@ async function runOwn(
   runBlocking(cx, u, own.fork?.child ?? "default", own.arg);
   if (own.fork === undefined) tell({ type: "unwound", root: u.pid });
 }
-
-void jailThread(workerData as JailTask);

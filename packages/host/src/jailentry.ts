@@ -3,8 +3,8 @@
  * types must be stripped cost five times what the thread itself does (docs/performance.md). rolldown
  * follows the imports of jail.worker.ts; the file is made when its sources have changed, and kept.
  *
- *   jail-<hash>.cjs       what a thread runs: turns on Node's cache of compiled code (compiled/)
- *   jail-<hash>.all.cjs   the rest; it holds the modules that programs import (resolve.ts)
+ *   jail-<hash>.cjs       what piscina loads: turns on Node's cache of compiled code (compiled/)
+ *   jail-<hash>.all.cjs   default: the task; it holds the modules that programs import (resolve.ts)
  *   jail.json             which sources it was made of
  *
  * Without rolldown (a development dependency), or a folder to write, threads load the sources. What
@@ -26,7 +26,6 @@ import { cacheFolder } from "./cachefolder.ts";
 
 const here = import.meta.dirname;
 const ENTRY = "\0jail";
-const HELD = "\0held";
 const DAY_MS = 86_400_000;
 
 interface Made {
@@ -85,13 +84,14 @@ async function make(folder: string): Promise<string> {
     plugins: [
       {
         name: "jail",
-        resolveId: (id) => (id === ENTRY || id === HELD ? id : undefined),
-        load: (id) => (id === ENTRY ? entryText() : id === HELD ? heldText() : undefined),
+        resolveId: (id) => (id === ENTRY ? id : undefined),
+        load: (id) => (id === ENTRY ? entryText() : undefined),
       },
     ],
   });
   const { output } = await bundle.generate({
     format: "cjs",
+    exports: "named",
     minify: { compress: true, mangle: { keepNames: true } },
   });
   await bundle.close();
@@ -110,25 +110,22 @@ async function make(folder: string): Promise<string> {
 /** Node keeps what it compiles, and what it strips of types, from here on: of programs too. */
 const firstText = (name: string): string =>
   `require("node:module").enableCompileCache?.(__dirname + "/compiled");
-require("./${name}.all.cjs");
+module.exports = require("./${name}.all.cjs").default;
 `;
 
 /** A text with one character beyond Latin-1 takes two bytes for each, in every thread. */
 const ascii = (code: string): string =>
   code.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** The thread begins as jail.worker.ts is loaded: what it holds has to be there. */
-function entryText(): string {
-  return `import ${JSON.stringify(HELD)}; import ${JSON.stringify(join(here, "jail.worker.ts"))};`;
-}
-
 /** rolldown strips types and follows imports; what is named here alone is not in jail.worker.ts. */
-function heldText(): string {
+function entryText(): string {
   const quote = JSON.stringify;
+  const host = (name: string): string => quote(join(here, name));
   const url = (file: string): string => quote(pathToFileURL(file).href);
   const modules = held();
   return [
-    `import { holdModules } from ${quote(join(here, "resolve.ts"))};`,
+    `import { holdModules } from ${host("resolve.ts")};`,
+    `export { default } from ${host("jail.worker.ts")};`,
     ...modules.map((file, ix) => `import * as m${ix} from ${quote(file)};`),
     "holdModules({",
     ...modules.map((file, ix) => `${url(file)}: m${ix},`),

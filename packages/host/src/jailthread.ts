@@ -1,5 +1,5 @@
 /**
- * A thread of a jail: attached at the gate, then running, then over.
+ * A thread of a jail, as a task of the pool: attached at the gate, then running, then over.
  *
  * It is over when no instruction of it can run any more, all that it said has been heard, and the
  * kernel has ended what ran there, in this order.
@@ -80,8 +80,9 @@ export class JailThread {
     }
     const gate = { bell: yard.bell, page, shape, thread: ix, port: bulk.port2 };
     const ports = { control: control.port2, events: events.port2 };
-    const place = { gate, commons: yard.commonsBoot, ...(yard.site && { site: yard.site }) };
-    const task = { ...place, jail: jail.name, dev: jid + 1, ...ports, ...(own && { own }) };
+    const place = { gate, commons: yard.commonsFor(ix), ...(yard.site && { site: yard.site }) };
+    const { reuseThreads: reuse = false } = yard.config;
+    const task = { ...place, reuse, jail: jail.name, dev: jid + 1, ...ports, ...(own && { own }) };
     return new JailThread(jail, task, { ix, control: control.port1, events: events.port1 });
   }
 
@@ -90,11 +91,14 @@ export class JailThread {
     const heard = once(this.#parts.events, "close");
     const ports = [task.gate.port, task.control, task.events];
     const { signal } = this.#abort;
-    const why = await yard.pool.run(task, { ports, signal });
-    for (const port of ports) port.close(); // ours still, if the thread never ran
-    await heard; // what it said last
+    const error = await yard.pool.run(task, { transferList: ports as never, signal }).then(
+      () => null,
+      (why: Error) => (this.#done ? null : signal.aborted ? new Error("terminated") : why),
+    );
+    for (const port of ports) port.close(); // ours still, if the task never ran
+    await heard; // the pool lets go of a thread before its last instruction
     yard.commons.sleepers.setGone(homeOf(this.ix), true);
-    this.#ended(this.#done ? null : signal.aborted ? new Error("terminated") : why);
+    this.#ended(error);
     await yard.detach(this.ix);
     this.jail.forget(this);
     yard.giveThread(this.ix);
