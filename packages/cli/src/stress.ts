@@ -115,7 +115,7 @@ async function runStress(options: Options): Promise<number> {
   const { reportHtml } = await import("@jailyard/lab/report/html");
   const run = await measured(options, settings, recorder);
   printRun(run);
-  write(run, files, reportHtml);
+  await write(run, files, reportHtml);
   await writeTrace(traced, recorder, run.repetitions[0].events, { settings });
   return interrupted.aborted ? interruptStatus() : run.verdict.status;
 }
@@ -153,13 +153,17 @@ async function measured(
   return withNative(run, native);
 }
 
-function write(run: RunFile, { json, report }: Files, page: (run: RunFile) => string): void {
+async function write(
+  run: RunFile,
+  { json, report }: Files,
+  page: (run: RunFile) => Promise<string>,
+): Promise<void> {
   if (json !== null) {
     writeWhole(json, `${JSON.stringify(run)}\n`);
     printError(`${what(run)} in ${json}`);
   }
   if (report !== null) {
-    writeWhole(report, page(run));
+    writeWhole(report, await page(run));
     printError(`${run.partial === null ? "the report is" : "a partial report is"} in ${report}`);
   }
 }

@@ -78,6 +78,9 @@ const servers = (repetitions: readonly Repetition[]): string[] =>
 /** Pairs of jails that are spoken of, and the least share of all waits that a pair has to have. */
 const PAIRS = { most: 3, least: 0.01 } as const;
 
+/** The host's jail is called 0, which reads like a number. */
+const jailText = (jail: string): string => (jail === "0" ? "the host" : jail);
+
 /** Who made whom wait, and for how much nobody is to blame. */
 function contention({ interference }: RunFile): string[] {
   if (interference === undefined) return [];
@@ -93,7 +96,7 @@ function contention({ interference }: RunFile): string[] {
     .slice(0, PAIRS.most)
     .map(
       ({ from, to, nanos: n, ...lock }) =>
-        `${from} made ${to ?? "the kernel"} wait ${timeText(n / 1e6)} on ${lockText(lock)}.`,
+        `${jailText(from!)} made ${to === null ? "the kernel" : jailText(to)} wait ${timeText(n / 1e6)} on ${lockText(lock)}.`,
     );
   const parts = [
     `${share(own)} because of their own jail`,
