@@ -67,8 +67,9 @@ function interference(all: Interference): Section {
 }
 
 /** By lock, where one jail made another one wait. */
-function pairTable(pairs: readonly PairRow[]): Markup {
+function pairTable(pairs: readonly PairRow[]): Markup | string {
   const rows = pairs.filter(({ from, to }) => from !== null && from !== to).slice(0, PAIRS_SHOWN);
+  if (rows.length === 0) return "";
   const columns: Column<PairRow>[] = [
     { head: "held by", cell: ({ from }) => words(named(from ?? "")) },
     { head: "waited", cell: ({ to }) => words(named(to ?? "the kernel")) },
@@ -76,10 +77,10 @@ function pairTable(pairs: readonly PairRow[]): Markup {
     { head: "of", cell: ({ mechanism }) => words(mechanism) },
     { head: "for", cell: ({ nanos: n }) => nanos(n) },
   ];
-  return sortable("Jails that made others wait, by lock", columns, rows, {
+  return html`<h3>By lock</h3>${sortable("Jails that made others wait, by lock", columns, rows, {
     id: "pair",
     noun: "pairs",
-  });
+  })}`;
 }
 
 /** Pictures of a page, deadlocks first. */
