@@ -40,6 +40,7 @@ export default async function jailThread(task: JailTask): Promise<void> {
   try {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);
     else await runOwn(task, gate, tell, task.own);
+    if (task.reuse && !lingers()) return;
     tell({ type: "done" });
     await new Promise(() => {}); // until it is terminated: see JailEvent
   } finally {
@@ -47,6 +48,10 @@ export default async function jailThread(task: JailTask): Promise<void> {
     task.gate.port.close();
   }
 }
+
+/** Did programs leave timers, files or sockets? They would go on in the next jail of the thread. */
+const lingers = (): boolean =>
+  process.getActiveResourcesInfo().some((what) => what !== "MessagePort" && what !== "Immediate");
 
 function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
   let running = 1;

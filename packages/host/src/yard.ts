@@ -17,6 +17,7 @@ import { parseJailParams } from "@jailyard/abi/jailparam";
 import type { LimitSettings } from "@jailyard/abi/limits";
 import { limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import type { YardSample } from "@jailyard/abi/yardsample";
 import type { Commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeCommons } from "@jailyard/kernel/kernel";
 import type { LateLoad } from "@jailyard/kernel/lateload";
@@ -83,6 +84,11 @@ export interface YardConfig {
   readonly jailMemoryMib?: number;
   /** The same for the kernel's thread, and so for the yard; Node's default. */
   readonly kernelMemoryMib?: number;
+  /**
+   * A thread may go on in another jail. That is several times quicker where jails come and go, and
+   * for programs alone that keep nothing in variables of modules: the next jail would meet it.
+   */
+  readonly reuseThreads?: boolean;
   readonly log?: LogLevel | Logger;
   /** The clock stands still but for `advance`. */
   readonly virtualClock?: boolean;
@@ -176,6 +182,8 @@ export class Yard {
     this.#kernelGone = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
     this.control = guarded(this.#remote, this.#answers);
+    // A bare Worker for each thread starts 3.5 ms sooner and is half a MiB smaller. We stay with
+    // piscina all the same: it is what users of the package know, and it reuses threads (conformance).
     this.pool = new Piscina({
       filename: entry.href,
       minThreads: 0,
@@ -337,6 +345,25 @@ export class Yard {
   /** What has been measured of locks so far, and who waits for whom now. */
   contention(): Promise<Contention> {
     return this.control.contention();
+  }
+
+  /** Its counters and sleepers at this moment, as `jailyard top` looks at them. */
+  async sample(): Promise<Omit<YardSample, "yard">> {
+    const {
+      model = "jail-keyed",
+      placement = "direct",
+      wake = "herd",
+      locks = "object",
+    } = this.config;
+    const { stats = "contended", limitScope = "host" } = this.config;
+    const policies = [
+      `wake ${wake}`,
+      `locks ${locks}`,
+      `stats ${stats}`,
+      `limits by ${limitScope}`,
+    ];
+    const manner = [model, placement, ...policies].join(", ");
+    return { ...(await this.control.sample()), born: this.epoch.join("."), manner };
   }
 
   /** An index at the gate for a new thread. @throws YardError if all are taken */
