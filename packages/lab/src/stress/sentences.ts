@@ -21,7 +21,7 @@ const UNFAIR = 2;
 export function sentencesOf(run: RunFile): string[] {
   return [
     headline(run),
-    ...run.verdict.reasons.map((reason) => `It failed: ${reason}.`),
+    ...failures(run.verdict.reasons),
     ...(run.partial === null ? [] : [`The result is partial: ${run.partial}.`]),
     waiting(run),
     ...servers(run.repetitions),
@@ -33,6 +33,16 @@ export function sentencesOf(run: RunFile): string[] {
     ...unfairness(run.repetitions),
     native(run),
   ].filter((sentence) => sentence !== null);
+}
+
+/** Of what many jails have in common the first is told, and how many there are. */
+function failures(reasons: readonly string[]): string[] {
+  const kinds = Map.groupBy(reasons, (reason) => reason.replace(/\bjail\d+\b/g, "jail"));
+  return [...kinds.values()].map(([first, ...others]) =>
+    others.length === 0
+      ? `It failed: ${first}.`
+      : `It failed: ${first}; so did ${others.length.toLocaleString("en-US")} others.`,
+  );
 }
 
 function headline({ settings, repetitions }: RunFile): string {
@@ -78,6 +88,9 @@ const servers = (repetitions: readonly Repetition[]): string[] =>
 /** Pairs of jails that are spoken of, and the least share of all waits that a pair has to have. */
 const PAIRS = { most: 3, least: 0.01 } as const;
 
+/** The host's jail is called 0, which reads like a number. */
+const jailText = (jail: string): string => (jail === "0" ? "the host" : jail);
+
 /** Who made whom wait, and for how much nobody is to blame. */
 function contention({ interference }: RunFile): string[] {
   if (interference === undefined) return [];
@@ -91,10 +104,14 @@ function contention({ interference }: RunFile): string[] {
   const told = pairs
     .filter(({ from, to, nanos: n }) => from !== null && from !== to && n >= all * PAIRS.least)
     .slice(0, PAIRS.most)
-    .map(
-      ({ from, to, nanos: n, ...lock }) =>
-        `${from} made ${to ?? "the kernel"} wait ${timeText(n / 1e6)} on ${lockText(lock)}.`,
-    );
+    .map(({ from, to, nanos: n, ...lock }) => {
+      const who = to === null ? "the kernel" : jailText(to);
+      const where =
+        lock.kind === "gate"
+          ? "at the gate, where the kernel was busy with its calls"
+          : `on ${lockText(lock)}`;
+      return `${jailText(from!)} made ${who} wait ${timeText(n / 1e6)} ${where}.`;
+    });
   const parts = [
     `${share(own)} because of their own jail`,
     `${share(known - own)} because of another`,
