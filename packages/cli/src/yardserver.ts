@@ -10,19 +10,21 @@
 import { once } from "node:events";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import type { YardSample } from "@jailyard/abi/yardsample";
 import type { Yard } from "@jailyard/host/yard";
 import { lockRows } from "@jailyard/lab/stress/locks";
 import type { LockRow } from "@jailyard/lab/stress/runfile";
 import { isToolName } from "@jailyard/tools/names";
 import { runTool, type ToolOutput, type ToolRequest } from "./toolrun.ts";
 import { UsageError } from "./usage.ts";
-import { isListening, LOCKS_REQUEST, REQUEST_MAX } from "./yardclient.ts";
+import { isListening, LOCKS_REQUEST, NOT_UP, REQUEST_MAX, SAMPLE_REQUEST } from "./yardclient.ts";
 import { makeYardDirectory, socketPath } from "./yardpath.ts";
 
 export type Answer =
   | ToolOutput
   /** Asked for locks: one of them. */
   | { readonly lock: LockRow }
+  | { readonly sample: YardSample }
   | { readonly status: number }
   /** The tool did not run. */
   | { readonly problem: string };
@@ -31,19 +33,20 @@ export type Answer =
 const CONNECTIONS_MAX = 64;
 const REQUEST_MS = 5000;
 const CROWDED = `the yard already runs ${CONNECTIONS_MAX} tools; end one, or try again in a moment`;
-const NOT_UP = "the yard is not up; try again in a moment";
 /** Bytes of answers that wait for a client to read them. */
 const UNREAD_MAX = 4 << 20;
 
 export class YardServer {
   readonly path: string;
+  readonly #name: string;
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
   /** Those that were one too many, until they have heard it. */
   readonly #turnedAway = new Set<Socket>();
   #yard: Yard | null = null;
 
-  private constructor(path: string) {
+  private constructor(name: string, path: string) {
+    this.#name = name;
     this.path = path;
     this.#server = createServer((socket) => this.#accept(socket));
   }
@@ -56,7 +59,7 @@ export class YardServer {
       throw new UsageError(`a yard called ${name} is running; choose another name with --yard`);
     }
     rmSync(path, { force: true }); // of one that was killed
-    const server = new YardServer(path);
+    const server = new YardServer(name, path);
     await server.#listen();
     return server;
   }
@@ -128,6 +131,12 @@ export class YardServer {
     say({ status: 0 });
   }
 
+  async #sample(say: (answer: Answer) => void): Promise<void> {
+    if (this.#yard === null) return say({ problem: NOT_UP });
+    say({ sample: { ...(await this.#yard.sample()), yard: this.#name } });
+    say({ status: 0 });
+  }
+
   async #answer(socket: Socket, line: string): Promise<void> {
     const gone = new AbortController();
     socket.on("close", () => gone.abort());
@@ -138,6 +147,7 @@ export class YardServer {
     };
     try {
       if (line === LOCKS_REQUEST) return await this.#locks(socket, say, gone.signal);
+      if (line === SAMPLE_REQUEST) return await this.#sample(say);
       const request = requestOf(line);
       if (request === null) return say({ problem: "that is not a request" });
       if (this.#yard === null) return say({ problem: NOT_UP });

@@ -125,6 +125,8 @@ interface Entry {
 export function syscall(k: Kernel, tf: Trapframe, sysno: number): Errno {
   const { td } = tf;
   tf.sysno = sysno;
+  k.curtid = td.tid;
+  k.cursys = sysno;
   td.td_reason = 0 as Thread["td_reason"];
   td.td_retval = 0;
   const entry = ENTRIES.get(sysno);
