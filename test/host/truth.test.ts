@@ -15,7 +15,7 @@ let yard: Yard;
 afterEach(() => yard?.shutdown());
 
 const ROUNDS = 10;
-const MS = 30;
+const MS = 50;
 const CLOSE = 1.05;
 /** Two clock reads may be told apart by less than a rounding. */
 const SLACK = 2000;
@@ -49,9 +49,9 @@ function usesOf({ locks }: Contention, { jid }: Jail): LockUse[] {
 const blameOf = ({ blame }: LockUse, jid: number): number =>
   blame.find((one) => one.jid === jid)?.nanos ?? 0;
 
-/** How far apart bounds are in the closest rounds: the third of all. */
+/** How far apart bounds are in the closest rounds: the second of all. */
 function closest(shares: readonly number[]): number {
-  return [...shares].sort((a, b) => a - b)[2];
+  return [...shares].sort((a, b) => a - b)[1];
 }
 
 /** Each figure lies within its bounds. */
