@@ -1,10 +1,11 @@
 /** What a run came to, in sentences: for the terminal, and for the top of the report. */
 
-import { lockText } from "@jailyard/abi/contention";
+import { lockText, STATS } from "@jailyard/abi/contention";
 import { type Manner, USUAL } from "../scenario/manner.ts";
 import { figureOf, histogramOf } from "./figures.ts";
 import { figureText, timeText } from "./figuretext.ts";
 import { quantileMs } from "./histogram.ts";
+import type { ModeCost } from "./overhead.ts";
 import type { Gauge, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
 import { serverSentences } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
@@ -32,6 +33,7 @@ export function sentencesOf(run: RunFile): string[] {
     ...fullLimits(run.repetitions),
     ...unfairness(run.repetitions),
     native(run),
+    measuring(run),
   ].filter((sentence) => sentence !== null);
 }
 
@@ -60,6 +62,17 @@ function headline({ settings, repetitions }: RunFile): string {
     `${plural(jails, "jail")} with ${plural(procs, "process").replace("processs", "processes")} each ` +
     `(${names}; ${mannerText(settings)}) did ${figureText(throughput)} operations a second ` +
     `for ${figureText(seconds)} s${again}${times}.`
+  );
+}
+
+/** What the figures themselves cost. */
+function measuring({ overhead, settings }: RunFile): string | null {
+  if (overhead === undefined) return null;
+  const all = (of: (cost: ModeCost) => number): string =>
+    STATS.map((stats) => `${timeText(of(overhead[stats]) / 1e6)} with ${stats}`).join(", ");
+  return (
+    `Measuring locks costs, without the way into the kernel: a semop that waits for nobody takes ${all(({ call }) => call)}; ` +
+    `one that sleeps until it is woken ${all(({ wait }) => wait)}. This run had --stats ${settings.stats}.`
   );
 }
 
