@@ -2,7 +2,7 @@
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { Interrupted } from "@jailyard/lab/scenario/inyard";
-import type { LockRow } from "@jailyard/lab/stress/runfile";
+import type { LockRow, WaitEventRow } from "@jailyard/lab/stress/runfile";
 import type { ToolOutput, ToolRequest } from "./toolrun.ts";
 import { AbsentError, UsageError } from "./usage.ts";
 import { socketPath, yardNames } from "./yardpath.ts";
@@ -67,17 +67,29 @@ export async function askYard(
 ): Promise<number> {
   const line = JSON.stringify(request);
   if (line.length >= REQUEST_MAX) throw new UsageError("the arguments are too long for a yard");
-  return ask(yard, line, (answer) => "lock" in answer || output(answer), signal);
+  return ask(
+    yard,
+    line,
+    (answer) => "lock" in answer || "event" in answer || output(answer),
+    signal,
+  );
 }
 
-/** What a yard knows of its locks. @throws AbsentError, Interrupted */
-export async function askLocks(yard: string | undefined, signal?: AbortSignal): Promise<LockRow[]> {
+export interface Known {
+  readonly locks: readonly LockRow[];
+  readonly events: readonly WaitEventRow[];
+}
+
+/** What a yard knows of its locks and named waits. @throws AbsentError, Interrupted */
+export async function askLocks(yard: string | undefined, signal?: AbortSignal): Promise<Known> {
   const locks: LockRow[] = [];
+  const events: WaitEventRow[] = [];
   const take = (answer: Output): void => {
     if ("lock" in answer) locks.push(answer.lock);
+    if ("event" in answer) events.push(answer.event);
   };
   await ask(yard, LOCKS_REQUEST, take, signal);
-  return locks;
+  return { locks, events };
 }
 
 /** @returns the status that it ends with */

@@ -9,16 +9,19 @@ import {
   type Mechanism,
   NOBODY,
   STATS,
+  type WaitEvent,
 } from "@jailyard/abi/contention";
 import { FACILITIES } from "@jailyard/abi/types";
 import { mtxTaken } from "@jailyard/memory/mutex";
 import { MSQ_MTX, SEM_UNDO_MTX } from "./commons.ts";
+import { eventName } from "./eventwait.ts";
 import { objectsOf, tableOf } from "./facility.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LockCounters } from "./lockbook.ts";
 import { plainName } from "./lockname.ts";
 import {
   bucketValue,
+  K_EVENT,
   K_GATE,
   K_MSGPAGE,
   K_MUTEX,
@@ -46,7 +49,7 @@ const keyOf = ({ kind, ix, stamp, num }: Key): string => `${kind} ${ix} ${stamp}
 export function contention(k: Kernel, gateCalls: number): Contention {
   const { profile, book } = k;
   for (const prison of k.prisons) book.jails.set(prison.pr_id, prison.pr_name);
-  const uses = usesByLock(k);
+  const { uses, events } = usesByLock(k);
   const locks: LockStats[] = [];
   for (const counters of allCounters(k, gateCalls)) {
     const key = keyOf(counters);
@@ -64,6 +67,7 @@ export function contention(k: Kernel, gateCalls: number): Contention {
     atNanos: profile.nanos(),
     jails: Object.fromEntries(book.jails),
     locks,
+    events: eventsOf(k, events),
     waiting: waiting(k),
     deadlocks: [...book.deadlocks],
   };
@@ -113,11 +117,22 @@ interface Found {
   longest: number;
 }
 
-/** What the tables have, by lock. */
-function usesByLock(k: Kernel): Map<string, Found> {
+/** The same name may have two rows. */
+function eventsOf(k: Kernel, found: Iterable<Found>): WaitEvent[] {
+  const groups = Map.groupBy(found, ({ counters }) => eventName(k.profile, counters.ix));
+  return [...groups].map(([event, rows]) => ({
+    event,
+    longestQueue: rows.reduce((most, { longest }) => Math.max(most, longest), 0),
+    uses: rows.flatMap(({ uses }) => uses),
+  }));
+}
+
+/** What the tables have, by lock, and by named wait. */
+function usesByLock(k: Kernel): { uses: Map<string, Found>; events: Iterable<Found> } {
   const { points, shape } = k.profile.tables;
   const blames = blamesByPoint(k);
-  const found = new Map<string, Found>();
+  const locks = new Map<string, Found>();
+  const events = new Map<string, Found>();
   for (let row = 0; row < shape.points; row++) {
     if (points.kind[row] === 0) continue;
     const [kind, ix, stamp] = [points.kind[row], points.ix[row], points.stamp[row]];
@@ -125,12 +140,13 @@ function usesByLock(k: Kernel): Map<string, Found> {
     const unknown = { owner: NOBODY, label: null, taken: 0, changes: 0 };
     const counters = { kind, ix, stamp, num, id, ...unknown };
     const key = keyOf(counters);
+    const found = kind === K_EVENT ? events : locks;
     const lock = found.get(key) ?? { counters, uses: [], longest: 0 };
     found.set(key, lock);
     lock.uses.push(useOf(k, row, blames.get(row) ?? []));
     lock.longest = Math.max(lock.longest, points.longest[row]);
   }
-  return found;
+  return { uses: locks, events: events.values() };
 }
 
 function useOf(k: Kernel, row: number, blame: readonly Blame[]): LockUse {

@@ -20,9 +20,10 @@ import { Log } from "./log.ts";
 import { dealt, limitsFor, maxprocFor, slotsFor } from "./mix.ts";
 import { type Party, StressParty } from "./party.ts";
 import { PostgresParty } from "./postgresparty.ts";
-import type { JailResult, LockRow, Repetition, WaitFor } from "./runfile.ts";
+import type { JailResult, LockRow, Repetition, WaitEventRow, WaitFor } from "./runfile.ts";
 import type { StressSettings } from "./settings.ts";
 import { Tally } from "./tally.ts";
+import { eventRows } from "./waitevents.ts";
 import { Waits } from "./waits.ts";
 import { POSTGRES_NAME } from "./workloads.ts";
 
@@ -47,6 +48,7 @@ export interface Outcome {
   readonly repetition: Repetition;
   readonly interrupted: boolean;
   readonly locks: readonly LockRow[];
+  readonly waitEvents: readonly WaitEventRow[];
   readonly waitFor: readonly WaitFor[];
   /** What each party that did not end as it should has to say, with the exit status for it. */
   readonly failures: readonly { readonly status: number; readonly text: string }[];
@@ -125,10 +127,11 @@ class Execution {
     if (ready.every(Boolean)) await this.#work();
     else await this.#endAll();
     const failures = await this.#failures();
-    const locks = lockRows(await this.#yard.contention());
+    const contention = await this.#yard.contention();
+    const [locks, waitEvents] = [lockRows(contention), eventRows(contention)];
     const waitFor = this.#waits.all();
     const interrupted = this.#interrupted;
-    return { repetition: await this.#result(), interrupted, locks, waitFor, failures };
+    return { repetition: await this.#result(), interrupted, locks, waitEvents, waitFor, failures };
   }
 
   get #interrupted(): boolean {
