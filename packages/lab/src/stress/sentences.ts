@@ -5,10 +5,11 @@ import { type Manner, USUAL } from "../scenario/manner.ts";
 import { figureOf, histogramOf } from "./figures.ts";
 import { figureText, timeText } from "./figuretext.ts";
 import { quantileMs } from "./histogram.ts";
+import { dealt } from "./mix.ts";
 import type { Gauge, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
 import { serverSentences } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
-import { WORKLOADS } from "./workloads.ts";
+import { POSTGRES_NAME, WORKLOADS } from "./workloads.ts";
 
 const plural = (n: number, noun: string): string =>
   `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
@@ -23,6 +24,7 @@ export function sentencesOf(run: RunFile): string[] {
     headline(run),
     ...run.verdict.reasons.map((reason) => `It failed: ${reason}.`),
     ...(run.partial === null ? [] : [`The result is partial: ${run.partial}.`]),
+    thinking(run),
     waiting(run),
     ...servers(run.repetitions),
     ...contention(run),
@@ -67,6 +69,17 @@ function waiting({ repetitions }: RunFile): string | null {
   if (wait === null) return null;
   const [p50, p99, max] = [50, 99, 100].map((q) => timeText(quantileMs(wait, q)));
   return `Calls that may have to wait took ${p50} at the median, ${p99} at p99, and ${max} at most.`;
+}
+
+/** Clients of servers that pause between transactions: the throughput is what they ask for. */
+function thinking({ settings }: RunFile): string | null {
+  const think = Number(settings.options[POSTGRES_NAME]?.think ?? 0);
+  if (think === 0) return null;
+  const clients = dealt(settings).get(POSTGRES_NAME)! * settings.jails;
+  return (
+    `Each of the ${plural(clients, "client")} thought ${timeText(think / 1000)} between two ` +
+    `transactions, so they asked for ${figureText((1e6 * clients) / think)} a second at most.`
+  );
 }
 
 /** Of the last repetition: sums over several say no more. */
