@@ -6,8 +6,8 @@ import { figureOf, histogramOf } from "./figures.ts";
 import { figureText, timeText } from "./figuretext.ts";
 import { quantileMs } from "./histogram.ts";
 import { dealt } from "./mix.ts";
-import type { Gauge, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
-import { serverSentences } from "./serverfigures.ts";
+import type { Gauge, PairRow, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
+import { loadText, serverSentences } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
 import { POSTGRES_NAME, WORKLOADS } from "./workloads.ts";
 
@@ -26,7 +26,7 @@ export function sentencesOf(run: RunFile): string[] {
     ...(run.partial === null ? [] : [`The result is partial: ${run.partial}.`]),
     thinking(run),
     waiting(run),
-    ...servers(run.repetitions),
+    ...servers(run),
     ...contention(run),
     ...deadlocks(run),
     schedule(run),
@@ -40,7 +40,7 @@ export function sentencesOf(run: RunFile): string[] {
 function headline({ settings, repetitions }: RunFile): string {
   const { jails, procs } = settings;
   const seconds = Math.max(...repetitions.flatMap((one) => one.workloads.map((w) => w.seconds)));
-  const names = Object.keys(settings.workloads).join(", ");
+  const names = Object.keys(settings.workloads);
   const throughput = figureOf(repetitions, { name: "throughput", workload: null });
   const latency = histogramOf(repetitions, "latency", null);
   const times =
@@ -48,10 +48,18 @@ function headline({ settings, repetitions }: RunFile): string {
       ? ""
       : `; half of them took up to ${timeText(quantileMs(latency, 50))}, 99 % up to ${timeText(quantileMs(latency, 99))}`;
   const again = repetitions.length > 1 ? `, ${repetitions.length} times` : "";
+  const how = `a second for ${figureText(seconds)} s${again}${times}.`;
+  if (names.length === 1 && names[0] === POSTGRES_NAME) {
+    const { [POSTGRES_NAME]: options } = settings.options;
+    return (
+      `${plural(jails, `PostgreSQL ${options.version} server`)}, one in a jail, with ` +
+      `${plural(procs, "client")} each (${loadText(options)}; ${mannerText(settings)}) did ` +
+      `${figureText(throughput)} transactions ${how}`
+    );
+  }
   return (
     `${plural(jails, "jail")} with ${plural(procs, "process").replace("processs", "processes")} each ` +
-    `(${names}; ${mannerText(settings)}) did ${figureText(throughput)} operations a second ` +
-    `for ${figureText(seconds)} s${again}${times}.`
+    `(${names.join(", ")}; ${mannerText(settings)}) did ${figureText(throughput)} operations ${how}`
   );
 }
 
@@ -83,9 +91,9 @@ function thinking({ settings }: RunFile): string | null {
 }
 
 /** Of the last repetition: sums over several say no more. */
-const servers = (repetitions: readonly Repetition[]): string[] =>
-  (repetitions.at(-1)?.workloads ?? []).flatMap(({ server }) =>
-    server === undefined ? [] : serverSentences(server),
+const servers = ({ settings, repetitions }: RunFile): string[] =>
+  (repetitions.at(-1)?.workloads ?? []).flatMap(({ name, procs, server }) =>
+    server === undefined ? [] : serverSentences(server, settings.options[name], procs),
   );
 
 /** Pairs of jails that are spoken of, and the least share of all waits that a pair has to have. */
@@ -110,12 +118,27 @@ function contention({ interference }: RunFile): string[] {
     );
   const parts = [
     `${share(own)} because of their own jail`,
-    `${share(known - own)} because of another`,
-    `${share(unknown)} because of nobody who is known`,
+    `${share(known - own)} because of another${mostly(pairs)}`,
+    `${share(unknown)} because of nobody who is known, such as for a processor once they were woken`,
   ];
-  const first = `Processes waited ${timeText(all / 1e6)} for locks, all added up: ${parts.join(", ")}.`;
+  const first = `Processes waited ${timeText(all / 1e6)} in System V calls, all added up: ${parts.join(", ")}.`;
   return [first, ...told];
 }
+
+/** At which lock jails made one another wait, where that is most of it. */
+function mostly(pairs: readonly PairRow[]): string {
+  const at = new Map<string, number>();
+  let all = 0;
+  for (const { from, to, nanos, ...lock } of pairs) {
+    if (from === null || from === to) continue;
+    all += nanos;
+    const name = lock.kind === "gate" ? GATE : lockText(lock);
+    at.set(name, (at.get(name) ?? 0) + nanos);
+  }
+  const most = [...at].find(([, nanos]) => nanos > all / 2);
+  return most === undefined ? "" : ` (most of it at ${most[0]})`;
+}
+const GATE = "the gate, where calls wait while the kernel works for others";
 
 const DEADLOCKS = 3;
 
