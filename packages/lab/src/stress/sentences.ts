@@ -4,7 +4,7 @@ import { lockText } from "@jailyard/abi/contention";
 import { type Manner, USUAL } from "../scenario/manner.ts";
 import { figureOf, histogramOf } from "./figures.ts";
 import { figureText, timeText } from "./figuretext.ts";
-import { quantileMs } from "./histogram.ts";
+import { type HdrSummary, quantileMs } from "./histogram.ts";
 import { dealt } from "./mix.ts";
 import type { Gauge, PairRow, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
 import { loadText, serverSentences } from "./serverfigures.ts";
@@ -33,6 +33,7 @@ export function sentencesOf(run: RunFile): string[] {
     ...refusals(run),
     ...fullLimits(run.repetitions),
     ...unfairness(run.repetitions),
+    ...neighbours(run.repetitions),
     native(run),
   ].filter((sentence) => sentence !== null);
 }
@@ -99,6 +100,9 @@ const servers = ({ settings, repetitions }: RunFile): string[] =>
 /** Pairs of jails that are spoken of, and the least share of all waits that a pair has to have. */
 const PAIRS = { most: 3, least: 0.01 } as const;
 
+const whoText = (jail: string | null): string =>
+  jail === null ? "the kernel" : jail === "0" ? "the host" : jail;
+
 /** Who made whom wait, and for how much nobody is to blame. */
 function contention({ interference }: RunFile): string[] {
   if (interference === undefined) return [];
@@ -114,12 +118,14 @@ function contention({ interference }: RunFile): string[] {
     .slice(0, PAIRS.most)
     .map(
       ({ from, to, nanos: n, ...lock }) =>
-        `${from} made ${to ?? "the kernel"} wait ${timeText(n / 1e6)} on ${lockText(lock)}.`,
+        `${whoText(from)} made ${whoText(to)} wait ${timeText(n / 1e6)} on ${lockText(lock)}.`,
     );
   const parts = [
     `${share(own)} because of their own jail`,
     `${share(known - own)} because of another${mostly(pairs)}`,
-    `${share(unknown)} because of nobody who is known, such as for a processor once they were woken`,
+    ...(unknown > 0
+      ? [`${share(unknown)} because of nobody who is known, such as for a processor once woken`]
+      : []),
   ];
   const first = `Processes waited ${timeText(all / 1e6)} in System V calls, all added up: ${parts.join(", ")}.`;
   return [first, ...told];
@@ -203,6 +209,32 @@ function unfairness(repetitions: readonly Repetition[]): string[] {
     ({ name, unfairness: by }) =>
       `The jail that did most of ${name} did ${figureText(by!)} times as much as the one that did least.`,
   );
+}
+
+/** Of workloads whose first jail does something else than the others: both, apart. */
+function neighbours(repetitions: readonly Repetition[]): string[] {
+  const jails = repetitions.at(-1)?.jails ?? [];
+  const names = [...WORKLOADS.values()].filter(({ jailsDiffer }) => jailsDiffer === true);
+  return names.flatMap(({ name }) => {
+    const each = jails.flatMap(({ name: jail, workloads: { [name]: result } }) =>
+      result === undefined ? [] : [{ jail, result }],
+    );
+    const [first, ...others] = each;
+    if (first === undefined || others.length === 0) return [];
+    const sum = others.reduce((all, { result }) => all + result.operations, 0);
+    const range = (of: (hdr: HdrSummary) => number): string => {
+      const all = others.flatMap(({ result: { histograms } }) =>
+        histograms.latency === undefined ? [] : [of(histograms.latency)],
+      );
+      const [least, most] = [Math.min(...all), Math.max(...all)].map(timeText);
+      return least === most ? least : `${least} to ${most}`;
+    };
+    return [
+      `Of ${name}, ${first.jail} makes the noise: ${figureText(first.result.operations)} operations. ` +
+        `Its neighbours did ${figureText(sum)}, which took ${range((hdr) => hdr.p50Ms)} at the ` +
+        `median of each jail and ${range((hdr) => hdr.p99Ms)} at p99.`,
+    ];
+  });
 }
 
 function native({ native: results = [], nativeMissing, repetitions }: RunFile): string | null {
