@@ -13,8 +13,10 @@ Examples:
   $ jailyard run postgres                       PostgreSQL in jails: how it broke, how it works
   $ jailyard run ./my-program.ts --jails 4      a program of your own
   $ jailyard up lab.yaml                        a yard that stays, for tools in other terminals
+  $ jailyard sh                                 a shell in the yard that runs
   $ jailyard stress --workload sem=3,msg=1      a mix of workloads, measured
   $ jailyard lockstat --live                    what is waited for in the yard that runs
+  $ jailyard top                                the same, jails and limits, as it happens
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
   $ jailyard size --instances 40                limits that 40 PostgreSQL servers need
   $ jailyard lint /etc/jail.conf                what will not do what it looks like
@@ -41,6 +43,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   async up(program, run) {
     (await import("./up.ts")).addUp(program, run);
   },
+  async sh(program, run) {
+    (await import("./sh.ts")).addSh(program, run);
+  },
   async stress(program, run) {
     (await import("./stress.ts")).addStress(program, run);
   },
@@ -55,6 +60,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   },
   async lockstat(program, run) {
     (await import("./lockstat.ts")).addLockstat(program, run);
+  },
+  async top(program, run) {
+    (await import("./top.ts")).addTop(program, run);
   },
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);
