@@ -11,6 +11,8 @@ import { SYS_spawn } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
 import { commons } from "@jailyard/kernel/commons";
+import { EventWaits } from "@jailyard/kernel/eventwait";
+import { CONTENDED, Profile } from "@jailyard/kernel/profile";
 import { traceOf } from "@jailyard/kernel/trace";
 import { type Context, type Host, runAwaited, runBlocking } from "@jailyard/trap/crt";
 import { type Program, programOf } from "@jailyard/trap/program";
@@ -32,6 +34,9 @@ export default async function jailThread(task: JailTask): Promise<void> {
   const shared = commons(buffer, shape);
   const nanos = nanosSince(task.commons.epoch);
   const gate = new UserGate(task.gate, shared.sleepers, shape.profile.pids > 0 ? nanos : null);
+  if (shape.profile.pids > 0) {
+    gate.events = new EventWaits(new Profile(shared.profile, CONTENDED, nanos));
+  }
   if (task.site) {
     const trace = traceOf(task.commons);
     makeDirect(gate, task.gate, shared, task.site, task.own !== undefined, nanos, trace);

@@ -243,7 +243,6 @@ export class MappedProcess implements Caller {
    * three stores say so, and the kernel takes back what was begun, as if the thread had died.
    */
   #guard<T>(call: () => T): T {
-    const { site } = this;
     try {
       return call();
     } catch (error) {
@@ -268,7 +267,6 @@ export class MappedProcess implements Caller {
 
   /** msgsnd(2) of the first `msgsz` bytes of `mtext`. */
   msgsnd(msqid: number, mtype: number, mtext: Uint8Array, msgsz: number, msgflg: number): Errno {
-    const { site } = this;
     try {
       return this.#msgsnd(msqid, { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false });
     } catch (error) {
@@ -293,7 +291,6 @@ export class MappedProcess implements Caller {
 
   /** msgrcv(2), into `message`. */
   msgrcv(msqid: number, msgsz: number, msgtyp: number, msgflg: number): Errno {
-    const { site } = this;
     try {
       const msg = { mtype: 0, mtext: NO_BYTES };
       return this.#msgrcv(msqid, { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg, fresh: true });

@@ -50,10 +50,18 @@ export interface GateBoot {
   readonly port: MessagePort;
 }
 
+/** Takes what processes of the thread say that they wait for, and for whom: a pid, or 0. */
+export interface EventSink {
+  begin(pid: number, event: string, owner: number): void;
+  end(pid: number): void;
+}
+
 export class UserGate {
   readonly page: GatePage;
   /** Calls without the kernel's thread; null in placement `central`. */
   direct: DirectThread | null = null;
+  /** Where processes say what they wait for; null: there are no statistics. */
+  events: EventSink | null = null;
   readonly #bell: Int32Array;
   readonly #nanos: (() => number) | null;
   readonly #port: MessagePort;
