@@ -151,10 +151,7 @@ function onPageAwaited(
 ): unknown {
   if (begun === EGATE) return gateAwaited(u, name, def, args);
   if (asksKernel(d, begun)) return unmappedAwaited(u, name, def, args);
-  if (begun !== ESLEEP) {
-    const value = settleDirect(u, name, begun, def, args);
-    return u.gate.turn()?.then(() => value) ?? value;
-  }
+  if (begun !== ESLEEP) return inTurn(u, begun, () => settleDirect(u, name, begun, def, args));
   u.calling = true;
   return new Promise((resolve, reject) => {
     awaitDirect(u, d, (error) => {
@@ -168,6 +165,21 @@ function onPageAwaited(
       }
     });
   });
+}
+
+/** An exception with its stack costs as much as so many calls. */
+const FAILURE_CALLS = 50;
+
+/** A result, or a failure that the program may try again and again; one in many waits for a turn. */
+function inTurn(u: UserProcess, error: Errno, result: () => unknown): unknown {
+  const turn = u.gate.turn(error === OK ? 1 : FAILURE_CALLS);
+  if (turn === null) return result();
+  try {
+    const value = result(); // at once: it lies where the next call puts its own
+    return turn.then(() => value);
+  } catch (thrown) {
+    return turn.then(() => Promise.reject(thrown));
+  }
 }
 
 async function unmappedAwaited(

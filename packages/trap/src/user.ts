@@ -280,10 +280,12 @@ export class UserGate {
 
   /**
    * For a coroutine that has made a call without a sleep: null, or what to wait for, so that the
-   * thread reads its mail and its other coroutines run. One call in TURN_CALLS waits.
+   * thread reads its mail and its other coroutines run. One call in TURN_CALLS waits; this one is as
+   * good as `calls` of them.
    */
-  turn(): Promise<void> | null {
-    if (--this.#calls > 0) return null;
+  turn(calls = 1): Promise<void> | null {
+    this.#calls -= calls;
+    if (this.#calls > 0) return null;
     this.#calls = TURN_CALLS;
     return new Promise((resolve) => setImmediate(resolve));
   }
