@@ -15,12 +15,13 @@ import { NO_REASON, type Reason } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembuf, type Sembufs, semidDs } from "@jailyard/abi/sem";
 import { SYS_msgctl, SYS_msgrcv, SYS_msgsnd, SYS_semctl, SYS_semop } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
+import { mtxTry, mtxUnlock } from "@jailyard/memory/mutex";
 import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
 import { type Asleep, goOn, lockAsleep, unlockAsleep } from "./asleep.ts";
 import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
-import { waitOver } from "./lockwait.ts";
+import { lockPageSlow, waitOver } from "./lockwait.ts";
 import { type Mapped, type MappedSite, NEVER } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
@@ -108,7 +109,7 @@ export class MappedProcess implements Caller {
     const grant = this.#words[this.#grantAt];
     if (grant <= 0) return false;
     if (grant !== this.#grant) this.#introduce(grant);
-    site.enter(this.tid, sysno);
+    site.cursys = sysno;
     return true;
   }
 
@@ -139,18 +140,26 @@ export class MappedProcess implements Caller {
     if (page === null || this.#grant === 0) return false;
     site.headWords[site.callerAt] = this.tid;
     try {
-      site.enter(this.tid, SYS_semop);
-      lockPage(site, page);
+      site.cursys = SYS_semop;
+      // As lockPage does, of whose cases there are none here: only the kernel freezes, and holds of the
+      // page that lastSem gives are not timed.
+      if (!mtxTry(page.mtx, 0, site.self)) lockPageSlow(site, page);
       const done = this.#may(page) && semopOne(site, this, page, num, op, undo);
-      unlockPage(page);
+      mtxUnlock(page.mtx, 0);
       if (done) site.count();
       return done;
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
+  }
+
+  /** An exception ended a call in the middle. */
+  #break(error: unknown): never {
+    const { site } = this;
+    site.headWords[site.brokenAt] = 1;
+    site.commons.words[C_BROKEN] = 1;
+    site.seenDrops = NEVER;
+    throw error;
   }
 
   /** semop(2). */
@@ -160,10 +169,7 @@ export class MappedProcess implements Caller {
     try {
       return this.#semop(semid, sops);
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -246,10 +252,7 @@ export class MappedProcess implements Caller {
     try {
       return call();
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -275,10 +278,7 @@ export class MappedProcess implements Caller {
     try {
       return this.#msgsnd(msqid, { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false });
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -305,10 +305,7 @@ export class MappedProcess implements Caller {
       const msg = { mtype: 0, mtext: NO_BYTES };
       return this.#msgrcv(msqid, { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg, fresh: true });
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -337,7 +334,7 @@ export class MappedProcess implements Caller {
     const asleep = this.asleep!;
     site.mend();
     if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
-    site.enter(this.tid, SYSNO[asleep.call]);
+    site.cursys = SYSNO[asleep.call];
     lockAsleep(site, asleep);
     if (this.#ends()) {
       unlockAsleep(site, asleep);
@@ -395,7 +392,7 @@ export class MappedProcess implements Caller {
     const { site, tid, asleep } = this;
     if (asleep === null) return;
     site.mend();
-    site.enter(tid, SYSNO[asleep.call]);
+    site.cursys = SYSNO[asleep.call];
     lockAsleep(site, asleep);
     if (site.commons.sleepers.isAsleep(tid)) {
       unlink(site, tid, asleep.page);

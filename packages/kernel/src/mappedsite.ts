@@ -181,12 +181,6 @@ export class MappedSite implements Site {
     if (this.commons.words[C_BROKEN] !== 0) this.#ringKernel();
   }
 
-  /** Process `tid` makes this call, as far as locks and waits are concerned. */
-  enter(tid: number, sysno: number): void {
-    this.headWords[this.callerAt] = tid;
-    this.cursys = sysno;
-  }
-
   get curtid(): number {
     return this.headWords[this.callerAt];
   }
