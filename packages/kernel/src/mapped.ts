@@ -147,25 +147,23 @@ export class MappedProcess implements Caller {
       if (done) site.count();
       return done;
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
-  }
-
-  /** An exception ended a call in the middle. */
-  #break(error: unknown): never {
-    const { site } = this;
-    site.headWords[site.brokenAt] = 1;
-    site.commons.words[C_BROKEN] = 1;
-    site.seenDrops = NEVER;
-    throw error;
   }
 
   /** semop(2). */
   semop(semid: number, sops: readonly Sembuf[]): Errno {
+    const { site } = this;
     try {
       return this.#semop(semid, sops);
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
   }
 
@@ -247,7 +245,10 @@ export class MappedProcess implements Caller {
     try {
       return call();
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
   }
 
@@ -272,7 +273,10 @@ export class MappedProcess implements Caller {
     try {
       return this.#msgsnd(msqid, { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false });
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
   }
 
@@ -298,7 +302,10 @@ export class MappedProcess implements Caller {
       const msg = { mtype: 0, mtext: NO_BYTES };
       return this.#msgrcv(msqid, { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg, fresh: true });
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
   }
 
