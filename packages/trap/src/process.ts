@@ -6,6 +6,7 @@
  * SysError; an argument of the wrong type throws a TypeError before any call is made.
  */
 import type { IPC_RMID, IPC_SET, IPC_STAT, IpcPerm } from "@jailyard/abi/ipc";
+import type { RemovedRow } from "@jailyard/abi/ipchistory";
 import type { IpcnsRow } from "@jailyard/abi/ipcns";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import type { MsqidDs } from "@jailyard/abi/msg";
@@ -121,6 +122,8 @@ export interface Calls<M extends Mode> {
    * spaces, which is for the host alone.
    */
   ipcs<F extends Facility>(which: F, everywhere?: boolean): Ret<M, ListRow<F>[]>;
+  /** Objects that were removed, oldest first, of those that this process might have seen. Ours. */
+  ipcs_history(which: Facility, everywhere?: boolean): Ret<M, RemovedRow[]>;
 
   /**
    * What statistics call semaphore `num` of a set, or a queue: at most LABEL_MAX characters; "" is no

@@ -232,7 +232,7 @@ class Execution {
     this.#before = await this.#yard.contention();
     this.#began = performance.now();
     this.#log.began = Date.now();
-    if (this.#recorder !== undefined) this.#recorder.zero = this.#log.began;
+    this.#recorder?.begin(this.#log.began);
     this.#log.event("go", null, "all begin to work");
     this.#gauges.begin();
     this.#lockWatch.begin(this.#settings.seconds);

@@ -6,6 +6,7 @@ import type { LockKind, Mechanism } from "@jailyard/abi/contention";
 import type { HistogramName } from "@jailyard/workload/stress/measure";
 import type { HdrSummary } from "./histogram.ts";
 import type { NativeResult } from "./native.ts";
+import type { Overhead } from "./overhead.ts";
 import type { ServerFigures } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
 
@@ -243,4 +244,6 @@ export interface RunFile {
   readonly waitEvents?: readonly WaitEventRow[];
   readonly interference?: Interference;
   readonly waitFor?: readonly WaitFor[];
+  /** What statistics of locks cost on this machine, in each mode. */
+  readonly overhead?: Overhead;
 }

@@ -1,12 +1,13 @@
 /** What a run came to, in sentences: for the terminal, and for the top of the report. */
 
-import { lockText } from "@jailyard/abi/contention";
+import { lockText, STATS } from "@jailyard/abi/contention";
 import { type Manner, USUAL } from "../scenario/manner.ts";
 import { chaosSentence } from "./chaostext.ts";
 import { figureOf, histogramOf } from "./figures.ts";
 import { figureText, timeText } from "./figuretext.ts";
 import { type HdrSummary, quantileMs } from "./histogram.ts";
 import { dealt } from "./mix.ts";
+import type { ModeCost } from "./overhead.ts";
 import type { Gauge, PairRow, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
 import { loadText, serverSentences } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
@@ -23,7 +24,7 @@ const UNFAIR = 2;
 export function sentencesOf(run: RunFile): string[] {
   return [
     headline(run),
-    ...run.verdict.reasons.map((reason) => `It failed: ${reason}.`),
+    ...failures(run.verdict.reasons),
     ...(run.partial === null ? [] : [`The result is partial: ${run.partial}.`]),
     thinking(run),
     waiting(run),
@@ -37,7 +38,18 @@ export function sentencesOf(run: RunFile): string[] {
     ...unfairness(run.repetitions),
     ...neighbours(run.repetitions),
     native(run),
+    measuring(run),
   ].filter((sentence) => sentence !== null);
+}
+
+/** Of what many jails have in common the first is told, and how many there are. */
+function failures(reasons: readonly string[]): string[] {
+  const kinds = Map.groupBy(reasons, (reason) => reason.replace(/\bjail\d+\b/g, "jail"));
+  return [...kinds.values()].map(([first, ...others]) =>
+    others.length === 0
+      ? `It failed: ${first}.`
+      : `It failed: ${first}; so did ${others.length.toLocaleString("en-US")} others.`,
+  );
 }
 
 function headline({ settings, repetitions }: RunFile): string {
@@ -63,6 +75,17 @@ function headline({ settings, repetitions }: RunFile): string {
   return (
     `${plural(jails, "jail")} with ${plural(procs, "process").replace("processs", "processes")} each ` +
     `(${names.join(", ")}; ${mannerText(settings)}) did ${figureText(throughput)} operations ${how}`
+  );
+}
+
+/** What the figures themselves cost. */
+function measuring({ overhead, settings }: RunFile): string | null {
+  if (overhead === undefined) return null;
+  const all = (of: (cost: ModeCost) => number): string =>
+    STATS.map((stats) => `${timeText(of(overhead[stats]) / 1e6)} with ${stats}`).join(", ");
+  return (
+    `Measuring locks costs, without the way into the kernel: a semop that waits for nobody takes ${all(({ call }) => call)}; ` +
+    `one that sleeps until it is woken ${all(({ wait }) => wait)}. This run had --stats ${settings.stats}.`
   );
 }
 
@@ -118,10 +141,13 @@ function contention({ interference }: RunFile): string[] {
   const told = pairs
     .filter(({ from, to, nanos: n }) => from !== null && from !== to && n >= all * PAIRS.least)
     .slice(0, PAIRS.most)
-    .map(
-      ({ from, to, nanos: n, ...lock }) =>
-        `${whoText(from)} made ${whoText(to)} wait ${timeText(n / 1e6)} on ${lockText(lock)}.`,
-    );
+    .map(({ from, to, nanos: n, ...lock }) => {
+      const where =
+        lock.kind === "gate"
+          ? "at the gate, where the kernel was busy with its calls"
+          : `on ${lockText(lock)}`;
+      return `${whoText(from)} made ${whoText(to)} wait ${timeText(n / 1e6)} ${where}.`;
+    });
   const parts = [
     `${share(own)} because of their own jail`,
     `${share(known - own)} because of another${mostly(pairs)}`,

@@ -37,7 +37,7 @@ export function withServer(sum: ServerFigures | null, result: ResultRecord): Ser
 }
 
 /** Wait events in words. */
-const WORDS: Readonly<Record<string, string>> = {
+export const WORDS: Readonly<Record<string, string>> = {
   "Lock:transactionid": "another transaction that has changed the same row",
   "Lock:tuple": "their turn at a row that several want",
   "LWLock:WALWrite": "another backend that flushes the write-ahead log",

@@ -7,6 +7,7 @@ import { figureText, timeText } from "./figuretext.ts";
 import { interferenceOf, mergedRows } from "./locks.ts";
 import { limitsFor } from "./mix.ts";
 import type { NativeResult } from "./native.ts";
+import { measureOverhead } from "./overhead.ts";
 import { FORMAT, FORMAT_VERSION, type Repetition, type RunFile, type Verdict } from "./runfile.ts";
 import type { StressSettings } from "./settings.ts";
 import { parseThreshold } from "./threshold.ts";
@@ -72,6 +73,7 @@ function runFileOf(
     waitEvents: mergedEvents(outcomes.map((outcome) => outcome.waitEvents)),
     interference: interferenceOf(locks),
     waitFor: outcomes.flatMap((outcome) => outcome.waitFor),
+    overhead: measureOverhead(),
   };
 }
 
