@@ -132,6 +132,23 @@ db { allow.nosysvipc; sysvshm; } // new
   expect((await yard.ended).status).toBe(130);
 });
 
+test("what a rule of rctl logs is told where the yard runs", async () => {
+  const yard = place.start("up", "--yard", "logs", "-o", "kern.racct.enable=1");
+  await yard.printed("up: ");
+  for (const line of [
+    "jail -c name=web persist sysvsem=new",
+    "rctl -a jail:web:nsem:log=3",
+    "ipcmk -S 4 --in web",
+  ]) {
+    expect((await place.run(...line.split(" "))).status).toBe(0);
+  }
+  yard.interrupt();
+  const { err } = await yard.ended;
+  expect(err).toMatch(
+    /^rctl: rule "jail:web:nsem:log=3" matched by pid \d+ \(ipcmk\), uid 0, jail web\n$/,
+  );
+});
+
 test("one yard of a name; a panic ends it, and tools find none any more", async () => {
   const yard = place.start("up", "--yard", "one");
   await yard.printed("up: ");

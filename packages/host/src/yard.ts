@@ -2,7 +2,6 @@
  * A yard: one emulated host. boot() starts the kernel's thread; jails are threads that piscina
  * runs; shutdown() leaves no thread alive.
  */
-
 import { Worker } from "node:worker_threads";
 import {
   type Contention,
@@ -14,8 +13,7 @@ import {
 import { errnoName, OK, strerror } from "@jailyard/abi/errno";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import { parseJailParams } from "@jailyard/abi/jailparam";
-import type { LimitSettings } from "@jailyard/abi/limits";
-import { limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
+import { type LimitSettings, limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
 import type { YardSample } from "@jailyard/abi/yardsample";
 import type { Commons } from "@jailyard/kernel/commons";
@@ -30,7 +28,7 @@ import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
-import type { CommonsBoot, DeadlockEvent, EndedEvent, KernelBoot } from "./boot.ts";
+import type { CommonsBoot, ConsoleEvent, DeadlockEvent, EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
@@ -141,6 +139,8 @@ export class Yard {
   readonly jails = new Map<string, Jail>();
   readonly pool: Piscina;
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
+  /** Told what the kernel says on its console, such as what rules of rctl(8) log. */
+  onConsole: (line: string) => void = () => {};
   /** Told of each deadlock of semaphores, within a second or two. */
   readonly deadlockListeners = new Set<(deadlock: Deadlock, jails: Contention["jails"]) => void>();
   /** When its statistics began to count time. */
@@ -206,9 +206,10 @@ export class Yard {
     };
     const heap = heapOf(this.config.kernelMemoryMib);
     const worker = new Worker(file("kernel"), { workerData, name: "kernel", ...heap });
-    worker.on("message", (message: Partial<EndedEvent & DeadlockEvent>) => {
+    worker.on("message", (message: Partial<EndedEvent & DeadlockEvent & ConsoleEvent>) => {
       if (message.xstat !== undefined) this.#processEnded(message as EndedEvent);
       if (message.deadlock !== undefined) this.#deadlocked(message as DeadlockEvent);
+      if (message.console !== undefined) this.onConsole(message.console);
     });
     worker.on("error", (error) => this.#died(error as Error));
     worker.on("exit", (code) => {

@@ -98,6 +98,8 @@ export interface KernelHooks {
   inside(td: Thread): boolean;
   /** The page of an object that is gone, once its lock is free. True: it is taken care of. */
   retired(page: IpcPage): boolean;
+  /** A line for the console, as dmesg(8) shows them. */
+  message(line: string): void;
 }
 
 export interface Kernel extends Site {
@@ -235,6 +237,7 @@ export const NO_HOOKS: KernelHooks = {
   inside: () => false,
   retired: () => false,
   revoke() {},
+  message() {},
 };
 
 /** An undo vector for a process without a thread at the gate. */
@@ -306,6 +309,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     release: (cred) => prisonFree(k, cred.cr_prison),
     retire: (page) => void (k.hooks.retired(page) || pages.give(page.buffer)),
   };
+  if (k.racct !== null) k.racct.tell = (line) => k.hooks.message(line);
   return k;
 }
 
