@@ -2,7 +2,7 @@
  * `jailyard up` and tools in another terminal: the session of docs/administration.md, which
  * `vitest run -u` writes anew; and how a yard from a file begins and ends.
  */
-import { writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { wrapped } from "../../packages/cli/src/terminal.ts";
@@ -43,6 +43,12 @@ const SESSION: readonly (readonly [about: string, ...lines: string[]])[] = [
     "jexec app ipcs",
   ],
   [
+    "Jails from a file, with those that they depend on; `jail.conf` is the one of docs/examples.",
+    "jail -f jail.conf -c shop",
+    "jls name path host.hostname sysvsem",
+    "jail -f jail.conf -r",
+  ],
+  [
     "Limits, host-wide and by rule.",
     "sysctl kern.ipc.semmni",
     "sysctl kern.ipc.semmni=128",
@@ -71,6 +77,7 @@ test("a session in two terminals", async () => {
   await yard.printed("up: `jailyard ipcs --yard lab`");
   await yard.printed("web[101] keeps key 5432001\n");
   await yard.printed("db[102] keeps key 5432001\n");
+  copyFileSync(join(examples, "jail.conf"), place.file("jail.conf"));
   const parts: string[] = [];
   for (const [about, ...lines] of SESSION) {
     const texts: string[] = [];
