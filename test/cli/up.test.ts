@@ -9,6 +9,8 @@ import { wrapped } from "../../packages/cli/src/terminal.ts";
 import { Place } from "../support/cli.ts";
 
 const place = new Place();
+/** Forty commands, each in a process of its own. */
+const SESSION_MS = 240_000;
 afterAll(() => place.remove());
 const examples = join(import.meta.dirname, "../../docs/examples");
 
@@ -72,31 +74,35 @@ async function typed(line: string): Promise<string> {
   return `$ jailyard ${line}\n${out}${err}${status === 0 ? "" : `[exit status ${status}]\n`}`;
 }
 
-test("a session in two terminals", async () => {
-  const yard = place.start("up", join(examples, "lab.yaml"));
-  await yard.printed("up: `jailyard ipcs --yard lab`");
-  await yard.printed("web[101] keeps key 5432001\n");
-  await yard.printed("db[102] keeps key 5432001\n");
-  copyFileSync(join(examples, "jail.conf"), place.file("jail.conf"));
-  const parts: string[] = [];
-  for (const [about, ...lines] of SESSION) {
-    const texts: string[] = [];
-    for (const line of lines) texts.push(await typed(line));
-    parts.push(`${wrapped(about, "", 104)}\n\n\`\`\`\n${texts.join("")}\`\`\`\n`);
-  }
-  yard.interrupt();
-  const { status, err } = await yard.ended;
-  expect({ status, err }).toEqual({
-    status: 130,
-    err: "web[101] was ended by SIGTERM\n",
-  });
-  parts.push(`Once the yard has ended:\n\n\`\`\`\n${await typed("ipcs")}\`\`\`\n`);
-  const head =
-    "# Administration: a yard, and tools in another terminal\n\n" +
-    "A test types this session and writes this page. The yard is `jailyard up docs/examples/lab.yaml`;\n" +
-    "[docs/man](man) has a page for each tool.\n\n";
-  await expect(head + parts.join("\n")).toMatchFileSnapshot("../../docs/administration.md");
-});
+test(
+  "a session in two terminals",
+  async () => {
+    const yard = place.start("up", join(examples, "lab.yaml"));
+    await yard.printed("up: `jailyard ipcs --yard lab`");
+    await yard.printed("web[101] keeps key 5432001\n");
+    await yard.printed("db[102] keeps key 5432001\n");
+    copyFileSync(join(examples, "jail.conf"), place.file("jail.conf"));
+    const parts: string[] = [];
+    for (const [about, ...lines] of SESSION) {
+      const texts: string[] = [];
+      for (const line of lines) texts.push(await typed(line));
+      parts.push(`${wrapped(about, "", 104)}\n\n\`\`\`\n${texts.join("")}\`\`\`\n`);
+    }
+    yard.interrupt();
+    const { status, err } = await yard.ended;
+    expect({ status, err }).toEqual({
+      status: 130,
+      err: "web[101] was ended by SIGTERM\n",
+    });
+    parts.push(`Once the yard has ended:\n\n\`\`\`\n${await typed("ipcs")}\`\`\`\n`);
+    const head =
+      "# Administration: a yard, and tools in another terminal\n\n" +
+      "A test types this session and writes this page. The yard is `jailyard up docs/examples/lab.yaml`;\n" +
+      "[docs/man](man) has a page for each tool.\n\n";
+    await expect(head + parts.join("\n")).toMatchFileSnapshot("../../docs/administration.md");
+  },
+  SESSION_MS,
+);
 
 test("effective settings are printed; -o and --model win over the file", async () => {
   writeFileSync(
