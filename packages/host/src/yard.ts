@@ -2,6 +2,7 @@
  * A yard: one emulated host. boot() starts the kernel's thread; jails are threads that piscina
  * runs; shutdown() leaves no thread alive.
  */
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import {
   type Contention,
@@ -14,17 +15,14 @@ import { errnoName, OK, strerror } from "@jailyard/abi/errno";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import { parseJailParams } from "@jailyard/abi/jailparam";
 import { type LimitSettings, limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
-import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import type { Jid, Pid } from "@jailyard/abi/types";
 import type { YardSample } from "@jailyard/abi/yardsample";
 import type { Commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeCommons } from "@jailyard/kernel/kernel";
-import type { LateLoad } from "@jailyard/kernel/lateload";
 import type { SiteBoot } from "@jailyard/kernel/mappedsite";
-import type { ModelName } from "@jailyard/kernel/model";
 import { policyProblem } from "@jailyard/kernel/models";
 import { UndoVector } from "@jailyard/kernel/semundo";
 import { LOCKINGS, type Locking, WAKES, type Wake } from "@jailyard/kernel/site";
-import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
@@ -36,10 +34,11 @@ import { jailEntry } from "./jailentry.ts";
 import type { JailThread } from "./jailthread.ts";
 import { makeThreadsKillable } from "./killable.ts";
 import { Lifeline } from "./lifeline.ts";
-import { type Logger, type LogLevel, makeLog } from "./log.ts";
+import { type Logger, makeLog } from "./log.ts";
 import { epochNow } from "./nanos.ts";
 import { PLACEMENTS, type Placement } from "./placement.ts";
 import { Tracing } from "./tracing.ts";
+import type { YardConfig } from "./yardconfig.ts";
 import { YardError } from "./yarderror.ts";
 
 export {
@@ -51,51 +50,19 @@ export {
   type Stats,
   WAKES,
   type Wake,
+  type YardConfig,
   YardError,
 };
-
-export interface YardConfig {
-  readonly model?: ModelName;
-  /** What jails get that were there before a module. */
-  readonly lateLoad?: LateLoad;
-  /** Whose use counts against a limit. */
-  readonly limitScope?: LimitScope;
-  /** By sysctl name. */
-  readonly limits?: LimitSettings;
-  readonly modules?: readonly Facility[];
-  readonly racct?: boolean;
-  readonly sysvipc_allowed?: boolean;
-  readonly maxproc?: number;
-  /** Where semop, msgsnd, msgrcv and reads run: `direct` if absent. */
-  readonly placement?: Placement;
-  /** Who goes on when an object changes: all its sleepers look (`herd`, FreeBSD's), or `handoff`. */
-  readonly wake?: Wake;
-  /** What a lock covers: an `object`, or all that FreeBSD's global mutexes cover (`freebsd`). */
-  readonly locks?: Locking;
-  /** What is measured of locks: `contended` if absent. */
-  readonly stats?: Stats;
-  /** Tell of every wait: records that fit into the ring of a thread, a power of two. See Yard.tracing. */
-  readonly trace?: number;
-  /** Processes that one jail's thread can run as coroutines; a power of two. */
-  readonly slots?: number;
-  /** What the program of one thread may allocate, segments apart; one that wants more ends it. */
-  readonly jailMemoryMib?: number;
-  /** The same for the kernel's thread, and so for the yard; Node's default. */
-  readonly kernelMemoryMib?: number;
-  /**
-   * A thread may go on in another jail. That is several times quicker where jails come and go, and
-   * for programs alone that keep nothing in variables of modules: the next jail would meet it.
-   */
-  readonly reuseThreads?: boolean;
-  readonly log?: LogLevel | Logger;
-  /** The clock stands still but for `advance`. */
-  readonly virtualClock?: boolean;
-}
 
 const SLOTS = 512;
 /** Any limit below V8's own spares a thread 2 MiB of mapped builtins; see docs/performance.md. */
 const JAIL_MEMORY_MIB = 512;
 const JAIL_MEMORY_MIN = 16;
+/**
+ * A thread allocates 1.3 MiB until its first program runs. V8's first semi-space has 1 MiB, so there was
+ * a collection that kept most of it, in a second one: half a MiB and 2 ms more.
+ */
+const SEMI_SPACE_MIB = 2;
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const file = (name: string): URL => new URL(`./${name}.worker.${extension}`, import.meta.url);
 const HOST = 0 as Jid;
@@ -138,6 +105,8 @@ export class Yard {
   readonly threads = new Map<number, JailThread>();
   readonly jails = new Map<string, Jail>();
   readonly pool: Piscina;
+  /** URLs of modules that a thread has loaded, or is about to. */
+  readonly loaded = new Set<string>();
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
   /** Told what the kernel says on its console, such as what rules of rctl(8) log. */
   onConsole: (line: string) => void = () => {};
@@ -178,6 +147,7 @@ export class Yard {
     this.failed = promise;
     this.#fail = reject;
     makeThreadsKillable();
+    setFlagsFromString(`--min-semi-space-size=${SEMI_SPACE_MIB}`); // of threads that start from now on
     this.#worker = this.#startKernel();
     this.#kernelGone = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));

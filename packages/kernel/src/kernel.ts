@@ -25,6 +25,7 @@ import { KERNEL } from "@jailyard/memory/sleepers";
 import { C_SEMAEM, C_SEMVMX, C_TIME, type Commons, commons, commonsBytes } from "./commons.ts";
 import type { Ucred } from "./cred.ts";
 import { initFacility, type Module } from "./facility.ts";
+import { IpcHistory } from "./ipchistory.ts";
 import type { IpcNamespace } from "./ipcns.ts";
 import type { IpcPage } from "./ipcpage.ts";
 import type { IpcTable } from "./ipctable.ts";
@@ -157,6 +158,8 @@ export interface Kernel extends Site {
 
   readonly pages: PagePool;
   readonly book: LockBook;
+  /** Objects that were removed. */
+  readonly history: IpcHistory;
   sem: IpcTable<SemPage>;
   /** Semaphores in use in all sets. [SEM-4] */
   semtot: number;
@@ -181,6 +184,7 @@ export function makeKernel(config: KernelConfig = {}): Kernel {
   if (problem !== null) throw new RangeError(problem);
   const maxproc = config.maxproc ?? MAXPROC;
   const k = blankKernel(config, limits, maxproc);
+  if (k.racct !== null) k.racct.tell = (line) => k.hooks.message(line);
   for (const f of FACILITIES) {
     if (config.modules !== undefined && !config.modules.includes(f)) continue;
     loadFacility(k, f);
@@ -301,6 +305,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     drainers: new Set(),
     pages,
     book: new LockBook(),
+    history: new IpcHistory(),
     sem: undefined as never, // set by semInit, shmInit, msgInit
     shm: undefined as never,
     msg: undefined as never,
@@ -309,7 +314,6 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     release: (cred) => prisonFree(k, cred.cr_prison),
     retire: (page) => void (k.hooks.retired(page) || pages.give(page.buffer)),
   };
-  if (k.racct !== null) k.racct.tell = (line) => k.hooks.message(line);
   return k;
 }
 
