@@ -13,6 +13,7 @@ Examples:
   $ jailyard run postgres                       PostgreSQL in jails: how it broke, how it works
   $ jailyard run ./my-program.ts --jails 4      a program of your own
   $ jailyard up lab.yaml                        a yard that stays, for tools in other terminals
+  $ jailyard sh                                 a shell in the yard that runs
   $ jailyard stress --workload sem=3,msg=1      a mix of workloads, measured
   $ jailyard lockstat --live                    what is waited for in the yard that runs
   $ jailyard top                                the same, jails and limits, as it happens
@@ -41,6 +42,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   },
   async up(program, run) {
     (await import("./up.ts")).addUp(program, run);
+  },
+  async sh(program, run) {
+    (await import("./sh.ts")).addSh(program, run);
   },
   async stress(program, run) {
     (await import("./stress.ts")).addStress(program, run);

@@ -13,7 +13,7 @@ import { lineOutput } from "./runfile.ts";
 import { print, wrapped } from "./terminal.ts";
 import { settingOption, yardSettings } from "./usage.ts";
 
-interface UpOptions extends YardOptions {
+export interface UpOptions extends YardOptions {
   readonly model?: ModelName;
   readonly set?: readonly string[];
 }
@@ -62,7 +62,7 @@ export function addUp(program: Command, run: (status: number) => void): void {
 }
 
 async function runUp(file: string | undefined, options: UpOptions): Promise<number> {
-  const plan: YardPlan = file === undefined ? { settings: {}, jails: [] } : readYardFile(file);
+  const plan = planOf(file);
   const config = configOf(plan, options);
   const yard = options.yard ?? plan.name ?? String(process.pid);
   const output = {
@@ -73,8 +73,15 @@ async function runUp(file: string | undefined, options: UpOptions): Promise<numb
   return 0;
 }
 
+/** What a file asks for; nothing without one. */
+export const planOf = (file: string | undefined): YardPlan =>
+  file === undefined ? { settings: {}, jails: [] } : readYardFile(file);
+
 /** The file's settings, but for those that -o says. */
-function configOf(plan: YardPlan, { model, set = [] }: UpOptions): YardConfig {
+export function configOf(
+  plan: YardPlan,
+  { model, set = [] }: Pick<UpOptions, "model" | "set">,
+): YardConfig {
   const given = new Set(set.map((text) => text.slice(0, text.indexOf("="))));
   const kept = Object.entries(plan.settings).filter(([name]) => !given.has(name));
   const { lateLoad, limitScope, modules } = plan;

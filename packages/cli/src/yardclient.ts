@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import type { YardSample } from "@jailyard/abi/yardsample";
 import { Interrupted } from "@jailyard/lab/scenario/inyard";
 import type { LockRow } from "@jailyard/lab/stress/runfile";
+import { visible } from "@jailyard/tools/vis";
 import type { ToolOutput, ToolRequest } from "./toolrun.ts";
 import { AbsentError, UsageError } from "./usage.ts";
 import { socketPath, yardNames } from "./yardpath.ts";
@@ -38,18 +39,21 @@ function open(path: string): Promise<Socket | null> {
 
 /** The socket of the yard that is meant: the one called `name`, or the only one. */
 async function theYard(name: string | undefined): Promise<Socket> {
-  if (name !== undefined) {
-    const socket = await open(socketPath(name));
-    if (socket !== null) return socket;
-    throw new AbsentError(`no yard called ${name} is running${await whichRun()}`);
-  }
-  const running = await runningYards();
-  if (running.length > 1) {
-    throw new AbsentError(`several yards are running: choose one with --yard ${running.join("|")}`);
-  }
-  const socket = running.length === 0 ? null : await open(socketPath(running[0]));
+  const meant = name ?? (await onlyYard());
+  const socket = await open(socketPath(meant));
   if (socket !== null) return socket;
-  throw new AbsentError("no yard is running; start one in another terminal, such as `jailyard up`");
+  throw new AbsentError(`no yard called ${meant} is running${await whichRun()}`);
+}
+
+/** The name of the yard that runs. @throws AbsentError if none does, or several do */
+export async function onlyYard(): Promise<string> {
+  const running = await runningYards();
+  if (running.length === 1) return running[0];
+  throw new AbsentError(
+    running.length > 1
+      ? `several yards are running: choose one with --yard ${running.join("|")}`
+      : "no yard is running; start one in another terminal, such as `jailyard up`",
+  );
 }
 
 async function runningYards(): Promise<string[]> {
@@ -119,7 +123,7 @@ async function ask(
   socket.destroy();
   if (last !== null && "status" in last) return last.status;
   if (last?.problem === NOT_UP) throw new NotUpError(NOT_UP);
-  if (last !== null) throw new AbsentError(last.problem);
+  if (last !== null) throw new AbsentError(visible(last.problem));
   if (signal?.aborted) throw new Interrupted();
   throw new AbsentError("the yard went down before it had answered");
 }
@@ -134,12 +138,13 @@ function answers(
   output: (output: Output) => void,
 ): Promise<Last | null> {
   return new Promise((resolve) => {
-    createInterface({ input: socket }).on("line", (text) => {
+    const lines = createInterface({ input: socket });
+    lines.on("line", (text) => {
       const answer = JSON.parse(text) as Answer;
       if ("problem" in answer || "status" in answer) resolve(answer);
       else output(answer);
     });
-    socket.on("error", () => {});
+    for (const one of [lines, socket]) one.on("error", () => {}); // `close` follows
     socket.on("close", () => resolve(null));
     socket.write(request);
   });

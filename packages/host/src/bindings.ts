@@ -134,6 +134,11 @@ export class Bindings {
     return this.#threads[ix]?.prison.pr_id ?? NOBODY;
   }
 
+  /** The process that calls from this slot; 0: it is about to be one. */
+  pidOf(ix: number, slot: number): number {
+    return this.#threads[ix]?.slots[slot]?.td.p_pid ?? 0;
+  }
+
   /** The thread is gone: whatever runs there has been killed. */
   detach(ix: number): void {
     const attached = this.#threads[ix];

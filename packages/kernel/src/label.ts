@@ -17,12 +17,12 @@ const TOOL_43 = TOOL(43);
 export function label(
   k: Kernel,
   td: Thread,
-  f: Facility,
+  f: Facility | undefined,
   id: number,
   num: number,
   name: string,
 ): Errno {
-  if (f === "shm" || name.length > LABEL_MAX) return deny(td, EINVAL, TOOL_43);
+  if (f === undefined || f === "shm" || name.length > LABEL_MAX) return deny(td, EINVAL, TOOL_43);
   const root = k.modules[f].calls ? k.model.root(k, f, td.p_ucred) : null;
   if (root === null) return deny(td, ENOSYS, TOOL_43);
   const object = tableOf(k, f).at(id);

@@ -1,20 +1,23 @@
-/** A yard that stays up, with the jails and programs of a plan, until it is interrupted. */
+/** A yard with the jails and programs of a plan, until it is interrupted or some work is done. */
 import type { JailInfo } from "@jailyard/abi/jail";
-import type { YardConfig } from "@jailyard/host/yard";
+import type { Yard, YardConfig } from "@jailyard/host/yard";
 import { type Context, inYard } from "./inyard.ts";
 import { follow, type Output } from "./programs.ts";
 import type { JailPlan } from "./yardfile.ts";
 
+const forever = (): Promise<never> => new Promise<never>(() => {});
+
 /**
- * Never resolves: a yard that is up ends by the context's signal or dies.
+ * Without `work` it never resolves: a yard that is up ends by the context's signal or dies.
  * @throws Interrupted; YardError if a jail or program cannot be had
  */
-export function up(
+export function up<T = never>(
   cx: Context,
   config: YardConfig,
   plans: readonly JailPlan[],
   output: Output & { isUp(jails: readonly JailInfo[]): void },
-): Promise<never> {
+  work: (yard: Yard) => Promise<T> = forever,
+): Promise<T> {
   return inYard(cx, config, async (yard) => {
     const infos: JailInfo[] = [];
     for (const { name, params, programs } of plans) {
@@ -27,6 +30,6 @@ export function up(
       infos.push(await yard.jailInfo({ jid: jail.jid }));
     }
     output.isUp(infos);
-    return new Promise<never>(() => {});
+    return work(yard);
   });
 }
