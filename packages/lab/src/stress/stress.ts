@@ -11,6 +11,7 @@ import { measureOverhead } from "./overhead.ts";
 import { FORMAT, FORMAT_VERSION, type Repetition, type RunFile, type Verdict } from "./runfile.ts";
 import type { StressSettings } from "./settings.ts";
 import { parseThreshold } from "./threshold.ts";
+import { mergedEvents } from "./waitevents.ts";
 import { WORKLOADS } from "./workloads.ts";
 
 /** A threshold of --fail was met. */
@@ -69,6 +70,7 @@ function runFileOf(
     verdict: verdictOf(settings, outcomes, repetitions),
     repetitions,
     locks,
+    waitEvents: mergedEvents(outcomes.map((outcome) => outcome.waitEvents)),
     interference: interferenceOf(locks),
     waitFor: outcomes.flatMap((outcome) => outcome.waitFor),
     overhead: measureOverhead(),
