@@ -10,6 +10,7 @@ import { embedded, Place as ShellPlace } from "../../packages/cli/src/shell/plac
 import { Search } from "../../packages/cli/src/shell/search.ts";
 import { Session } from "../../packages/cli/src/shell/session.ts";
 import { Place, runHere, type Started } from "../support/cli.ts";
+import { tool } from "../support/tool.ts";
 import { privateJail, quiet, until } from "../support/yard.ts";
 
 const place = new Place();
@@ -194,6 +195,68 @@ export default program("waits", (p) => { p.print("waits"); return p.sleep(Infini
     expect(await offers("explain SEM-2")).toContain("SEM-20");
   });
 });
+
+/** Typed one after the other; `#` is what the page says. */
+const PAGE = [
+  ...[
+    "# Objects of both jails, seen from the host:",
+    "ipcs -sZ",
+    "# Into a jail, where its own are seen:",
+  ],
+  ...["jexec web", "ipcs -s", "jexec db", "echo $?", "ipcrm -S 5432001 && ipcmk -S 4", "exit"],
+  ...["# Who removed the set?", "ipcs --history -Z", "# A limit, and what it means:"],
+  ...["ipcmk -v -S 400", "explain EINVAL semget"],
+];
+
+test("docs/shell.md is such a session", async () => {
+  const yard = await quiet();
+  const shell = new Session(new ShellPlace("lab", embedded(yard)));
+  const told: string[] = [];
+  const take = (text: unknown): boolean => told.push(String(text)) > 0;
+  try {
+    for (const name of ["web", "db"]) {
+      await tool(await privateJail(yard, name), "ipcmk", "-S", "17", "-k", "5432001", "-p", "0600");
+    }
+    vi.spyOn(process.stdout, "write").mockImplementation(take);
+    vi.spyOn(process.stderr, "write").mockImplementation(take);
+    for (const line of PAGE) {
+      if (line.startsWith("#")) told.push(`\n${line.slice(2)}\n\n`);
+      else {
+        told.push(`${shell.place.prompt}${line}\n`);
+        await shell.execute(line);
+      }
+    }
+  } finally {
+    vi.restoreAllMocks();
+    await yard.shutdown();
+  }
+  const session = told
+    .join("")
+    .split("\n")
+    .map((line) => line.replaceAll(/ [ \d]\d:\d\d:\d\d(?= )/g, "  9:04:11"))
+    .map((line) =>
+      /^[A-Z][^=]*[:?]$/.test(line) && !SHOWN.has(line) ? line : `    ${line}`.trimEnd(),
+    );
+  await expect(`${HEAD}${session.join("\n").trimEnd()}\n${TAIL}`).toMatchFileSnapshot(
+    "../../docs/shell.md",
+  );
+});
+
+/** Lines of output that look like sentences of the page. */
+const SHOWN = new Set(["Semaphores:", "What helps:", "In the yard that runs:"]);
+const HEAD = `# A shell, and errors that explain themselves
+
+\`jailyard sh\` works in the yard that runs in another terminal, \`jailyard sh --new FILE\` in one of its
+own. Every command is a tool, run as a process of the yard; \`jexec\` with nothing but a jail goes into
+it, and \`exit\` or Ctrl-D comes out. The tab key completes commands, options, jails, ids, keys and names
+of sysctl; Ctrl-R looks for what was typed before, which is kept in \`$XDG_STATE_HOME/jailyard/history\`.
+Lists have \`;\`, \`&&\` and \`||\`, \`$?\` is the last status, and what follows \`|\` is a command of the machine.
+`;
+const TAIL = `
+\`-v\` of every tool tells the rule and the limit that refused it; \`jailyard explain\` takes errors by name
+or FreeBSD's number, calls, limits and rules. Its causes are in the kernel's order, and limits have the
+values of the yard that runs. Without arguments it lists what it knows; \`--json\` is for programs.
+`;
 
 describe("history", () => {
   test("is kept for its owner, without repeats and what begins with a blank", () => {
