@@ -18,7 +18,7 @@ export default defineConfig({
           include: KERNEL,
           maxWorkers: "100%",
           sequence: { groupOrder: 1 },
-          testTimeout: 20_000,
+          testTimeout: 120_000, // a busy machine is no failure
         },
       },
       {

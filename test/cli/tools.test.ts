@@ -1,11 +1,12 @@
 /** Two terminals: a yard in one, tools in the other; and a socket that nothing disturbs. */
 import { execFileSync } from "node:child_process";
-import { statSync, writeFileSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toolLine } from "../../packages/cli/src/tool.ts";
-import { Place, type Started } from "../support/cli.ts";
+import { Place, runHere, type Started } from "../support/cli.ts";
 
+const NOBODY = 65_534;
 const place = new Place();
 let yard: Started;
 const run = (...args: string[]) => place.run(...args);
@@ -18,6 +19,14 @@ beforeAll(async () => {
 export default program("sleeper", async (p) => {
   await p.semget(77, 2, IPC_CREAT | 0o600);
   p.print("up");
+  await p.sleep(Infinity);
+});\n`,
+  );
+  writeFileSync(
+    place.file("waiter.ts"),
+    `import { program } from "jailyard";
+export default program("waiter", async (p) => {
+  p.print("waits");
   await p.sleep(Infinity);
 });\n`,
   );
@@ -161,8 +170,84 @@ describe("the socket", () => {
     expect(text.match(/"status"/g)).toHaveLength(1);
   });
 
-  test("who says nothing is hung up on after a while", async () => {
+  test("who says nothing, or a byte now and then, is hung up on after a while", async () => {
+    const socket = await open();
+    socket.on("error", () => {}); // the yard hung up while we wrote
+    const drip = setInterval(() => socket.write("x"), 200);
+    const closed = new Promise((resolve) => socket.on("close", resolve));
     expect(await answer("")).toBe("");
+    await closed;
+    clearInterval(drip);
+  });
+
+  test("half a message, then the end", async () => {
+    const socket = await open();
+    socket.end('{"tool":"jls","ar');
+    await new Promise((resolve) => socket.on("close", resolve));
+    expect(await serves()).toBe(true);
+  });
+
+  test("nobody else gets at it", async () => {
+    const attempt = () => open().catch((error: NodeJS.ErrnoException) => error.code);
+    const isRoot = process.geteuid!() === 0; // only root can be another for a while
+    if (isRoot) process.seteuid!(NOBODY);
+    const got = await (isRoot ? attempt() : "EACCES");
+    const seen = isRoot ? await runHere(place, ["ipcs", "--yard", "one"]) : null;
+    if (isRoot) process.seteuid!(0);
+    expect(got).toBe("EACCES");
+    expect(seen?.status ?? 3).toBe(3);
+  });
+
+  test.each([
+    ...[
+      "",
+      "0",
+      "-u",
+      "--",
+      "-l",
+      "web ",
+      "web\0",
+      "../db",
+      "nix",
+      "1 ",
+      "web.db",
+      "-1",
+      "__proto__",
+    ],
+  ])("a tool in the jail %j: there is no such jail", async (jail) => {
+    const text = await answer(`${JSON.stringify({ tool: "ipcs", args: ["-s"], jail })}\n`);
+    expect(text).toMatch(/^\{"problem":"jail \\".*\\" not found; there are: web, db"\}\n$/);
+  });
+
+  test.each([
+    ["ipcs", ["-s", "--in", "db"]],
+    ["ipcs", ["-sZ"]],
+    ["ipcs", ["-j", "db"]],
+    ["jexec", ["db", "ipcs", "-s"]],
+    ["jexec", ["2", "ipcs", "-s"]],
+    ["ipcrm", ["-s", "65537"]],
+    ["ipcrm", ["-j", "db", "-W"]],
+    ["jail", ["-R", "db"]],
+    ["jail", ["-m", "jid=2", "sysvsem=disable"]],
+    ["kill", ["-9", "102"]],
+  ])("--in cannot be left by what a request says: %s %j", async (tool, args) => {
+    const views = ['{"tool":"ipcs","args":["-sZ"]}\n', '{"tool":"ps","args":["-J","db"]}\n'];
+    const seen = async () => [await answer(views[0]), await answer(views[1])];
+    const before = await seen();
+    const text = await answer(`${JSON.stringify({ tool, args, jail: "web", yard: "one" })}\n`);
+    expect(text).toMatch(/"status":1\}\n$/);
+    expect(text).not.toContain("65537 "); // db's set, as a row
+    expect(await seen()).toEqual(before);
+  });
+
+  test("more tools than a yard runs at once are told so", async () => {
+    const crowd = await Promise.all(Array.from({ length: 64 }, open));
+    expect(await answer("")).toMatch(/^\{"problem":"the yard already runs 64 tools; end one/);
+    const { status, err } = await run("ipcs");
+    expect({ status, err }).toMatchObject({ status: 3 });
+    expect(err).toMatch(/^jailyard: the yard already runs 64 tools; end one, or try again/);
+    for (const socket of crowd) socket.destroy();
+    while (!(await serves()));
   });
 
   test("a flood of clients, and clients that vanish in the middle", async () => {
@@ -239,6 +324,22 @@ describe("completion", () => {
     expect(complete("jailyard", "ipc")).toEqual(["ipcmk", "ipcns", "ipcrm", "ipcs"]);
     expect(complete("jailyard", "ipcrm", "--u")).toEqual(["--unused"]);
   });
+});
+
+test("a yard that is killed while a tool runs: said so, status 3", async () => {
+  const other = place.start("up", "--yard", "other");
+  await other.printed("up: ");
+  expect((await run("jail", "-c", "name=app", "persist", "--yard", "other")).status).toBe(0);
+  const tool = place.start("jexec", "--yard", "other", "app", "./waiter.ts");
+  await tool.printed("waits");
+  other.interrupt("SIGKILL");
+  expect(await tool.ended).toEqual({
+    ...{ status: 3, out: "waits\n" },
+    err: "jailyard: the yard went down before it had answered\n",
+  });
+  await other.ended;
+  expect((await run("ps", "--yard", "other")).status).toBe(3);
+  rmSync(place.file("jailyard/other.sock"));
 });
 
 test("a yard that goes down meanwhile: said so, status 3", async () => {

@@ -53,6 +53,20 @@ describe("--help has examples and leaves with status 0", () => {
   });
 });
 
+test.each([
+  "run ok.ts",
+  "run postgres",
+  "replay x.jsonl",
+  "conform x.jsonl",
+  "compare-models late-load",
+  "size --instances 1 --verify",
+  "up",
+  "bench",
+])("%s takes --placement", async (words) => {
+  const { err } = await runHere(place, [...words.split(" "), "--placement", "elsewhere"]);
+  expect(err).toMatch(/elsewhere.*(central.*direct|direct.*central)/);
+});
+
 describe("bad input", () => {
   test.each<[status: number, args: string[], line: RegExp]>([
     [2, ["frobnicate"], /unknown command 'frobnicate'/],

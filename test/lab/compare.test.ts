@@ -10,6 +10,7 @@ import {
   valuesOf,
 } from "@jailyard/lab/stress/histogram";
 import { FORMAT, FORMAT_VERSION, type RunFile, type Slice } from "@jailyard/lab/stress/runfile";
+import type { ServerFigures } from "@jailyard/lab/stress/serverfigures";
 import { DEFAULTS } from "@jailyard/lab/stress/settings";
 import { random } from "@jailyard/workload/postgres/random";
 import { Measure } from "@jailyard/workload/stress/measure";
@@ -59,7 +60,7 @@ describe("histograms", () => {
 });
 
 /** A run whose waits are exponential, with this mean, in so many slices of a second. */
-function runOf(meanMs: number, { slices = 30, seed = 1, perSlice = 400 } = {}): RunFile {
+function runOf(meanMs: number, { slices = 30, seed = 1, perSlice = 400, lock = "" } = {}): RunFile {
   const rng = random(seed);
   const all: Slice[] = Array.from({ length: slices }, (_, at) => {
     const hdr = emptyHdr();
@@ -75,7 +76,13 @@ function runOf(meanMs: number, { slices = 30, seed = 1, perSlice = 400 } = {}): 
     ...{ wrong: 0, missed: 0, unfairness: null, histograms: {}, slices: all },
     operations: all.reduce((sum, { operations }) => sum + operations, 0),
   };
-  const repetition = { seed, workloads: [workload], jails: [], events: [], gauges: [] };
+  const lockSlices = all.map(({ operations, histograms: { wait } }) => ({
+    ...{ seconds: 1, count: operations, nanos: operations * wait!.meanMs * 1e6, hdr: wait!.hdr },
+  }));
+  const repetition = {
+    ...{ seed, workloads: [workload], jails: [], events: [], gauges: [] },
+    lockSlices: lock === "" ? [] : [{ lock, kind: "sem", slices: lockSlices } as const],
+  };
   return {
     ...{ format: FORMAT, formatVersion: FORMAT_VERSION, date: "", machine: {}, versions: {} },
     ...{ partial: null, settings: DEFAULTS, limits: {}, sliceSeconds: 1 },
@@ -145,6 +152,71 @@ describe("compare", () => {
     expect(sentence).toMatch(/^p99 of waits of sem rose [12]\.\d+× \[1\.\d+, 2\.\d+\]$/);
     const fell = differenceOf(runOf(1), runOf(1, { perSlice: 100 }), "throughput");
     expect(fell.sentence).toMatch(/^throughput of sem fell to 0\.2\d*× \[0\.2\d*, 0\.2\d*\]$/);
+  });
+
+  test("the same of a lock, by the name that programs gave it", () => {
+    const lock = "WALWriteLock";
+    const [a, b] = [runOf(1, { lock }), runOf(2, { seed: 5, lock })];
+    const locks = compare(a, b).differences.filter((one) => one.lock === lock);
+    expect(locks.map(({ workload, figure }) => [workload, figure])).toEqual([
+      [null, "waits"],
+      [null, "time waited"],
+      [null, "median of a wait"],
+      [null, "p99 of a wait"],
+    ]);
+    const [waits, time, , p99] = locks;
+    expect(waits.sentence).toMatch(/^the number of WALWriteLock waits did not change by more/);
+    expect(time).toMatchObject({ unit: "s/s", ratio: expect.closeTo(2, 0) });
+    expect(p99.sentence).toMatch(/^p99 of WALWriteLock waits rose [12]\.\d+× \[1\.\d+, 2\.\d+\]$/);
+    const none = (one: RunFile): unknown[] => compare(a, one).differences.filter((d) => d.lock);
+    expect(none(runOf(2))).toEqual([]); // nobody waited for it there
+    expect(none(runOf(2, { lock: "another" }))).toEqual([]);
+    expect(none(runOf(2, { lock, slices: 3, perSlice: 20 }))).toEqual([]); // too few for a p99
+  });
+
+  test("a lock in five repetitions is drawn by repetition", () => {
+    const lock = "pool";
+    const one = (scale: number, seed: number) =>
+      runOf(scale, { seed, slices: 2, lock }).repetitions[0];
+    const five = (scale: number, from: number): RunFile => ({
+      ...runOf(scale),
+      repetitions: [0, 1, 2, 3, 4].map((ix) => one(scale, from + ix)),
+    });
+    const all = compare(five(1, 1), five(3, 100)).differences;
+    const [low, high] = all.find((d) => d.lock === lock && d.figure === "p99 of a wait")!.interval!;
+    expect(low).toBeGreaterThan(1.5);
+    expect(low).toBeLessThan(3);
+    expect(high).toBeGreaterThan(3);
+  });
+
+  test("wait events of PostgreSQL, by the transaction", () => {
+    const server = (micros: number): ServerFigures => ({
+      ...{ transactions: 1000, semops: 0, sleeps: 0, latchSignals: 0, fsyncs: 0, deadlocks: 0 },
+      ...{ checkpoints: 0, vacuums: 0, crashes: 0, aborted: 0, lost: 0 },
+      waits: { "LWLock:WALWrite": { waits: 500, micros } },
+    });
+    const made = (micros: number, repeat: number): RunFile => {
+      const run = runOf(1);
+      const [repetition] = run.repetitions;
+      const [workload] = repetition.workloads;
+      const repetitions = Array.from({ length: repeat }, (_, ix) => ({
+        ...repetition,
+        workloads: [{ ...workload, server: server(micros * (1 + ix / 100)) }],
+      }));
+      return { ...run, repetitions };
+    };
+    const found = (repeat: number) =>
+      compare(made(1e6, repeat), made(2e6, repeat)).differences.find((one) => one.lock !== null)!;
+    expect(found(5)).toMatchObject({
+      lock: "LWLock:WALWrite",
+      unit: "ms",
+      ratio: expect.closeTo(2),
+    });
+    expect(found(5).sentence).toMatch(
+      /^the time that a transaction waits for LWLock:WALWrite rose 2×/,
+    );
+    expect(found(1).interval).toBeNull();
+    expect(found(1).sentence).toMatch(/too few slices/);
   });
 
   test("tells what is not the same, and what to beware of", () => {

@@ -91,7 +91,9 @@ test("philosophers who take the left fork first are found in their ring", async 
   const result = await run({ ...table, repeat: 1 });
   const events = result.repetitions[0].events.filter(({ what }) => what === "deadlock");
   expect(events.length).toBeGreaterThan(0);
-  expect(events[0].text).toMatch(/^deadlock: .*jail1.* waits for sem \d+\[\d\], which .* holds/);
+  expect(events[0].text).toMatch(
+    /^deadlock: .*jail1.* waits for sem \d+\[\d\] "fork \d", which .* holds/,
+  );
   expect(result.waitFor!.some(({ deadlock, edges }) => deadlock && edges.length >= 2)).toBe(true);
   expect(sentencesOf(result).some((text) => text.startsWith("A deadlock: "))).toBe(true);
 });

@@ -46,8 +46,16 @@ function printComparison({ changed, cautions, differences }: Comparison): void {
     print(
       table(
         ["workload", "figure", ">before", ">after", ">times", "95 % interval"],
-        differences.map(rowOf),
+        differences.filter(({ workload }) => workload !== null).map(rowOf),
       ),
+    );
+    print();
+  }
+  const locks = differences.filter(({ lock }) => lock !== null);
+  if (locks.length > 0) {
+    print(bold("Waits for locks"));
+    print(
+      table(["lock", "figure", ">before", ">after", ">times", "95 % interval"], locks.map(rowOf)),
     );
     print();
   }
@@ -63,8 +71,17 @@ function printComparison({ changed, cautions, differences }: Comparison): void {
 const isSure = ({ interval }: Difference): boolean =>
   interval !== null && (interval[0] > 1 || interval[1] < 1);
 
-function rowOf({ workload, figure, unit, before, after, ratio, interval }: Difference): string[] {
+function rowOf({
+  workload,
+  lock,
+  figure,
+  unit,
+  before,
+  after,
+  ratio,
+  interval,
+}: Difference): string[] {
   const value = (n: number): string => (unit === "ms" ? timeText(n) : `${figureText(n)} ${unit}`);
   const range = interval === null ? "–" : `[${interval.map(figureText).join(", ")}]`;
-  return [workload, figure, value(before), value(after), figureText(ratio), range];
+  return [workload ?? lock!, figure, value(before), value(after), figureText(ratio), range];
 }

@@ -2,7 +2,6 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { LogLevel } from "@jailyard/host/log";
 import { resolvePackage } from "@jailyard/host/resolve";
 import { LATE_LOADS, type LateLoad } from "@jailyard/kernel/lateload";
 import { MODELS, type ModelName } from "@jailyard/kernel/model";
@@ -13,7 +12,7 @@ import { SHIPPED } from "@jailyard/lab/models/shipped";
 import type { RunTool } from "@jailyard/lab/models/stage";
 import type { ToolName } from "@jailyard/tools/names";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { addNameOptions, listening } from "./command.ts";
+import { addYardOptions, listening, type YardOptions } from "./command.ts";
 import { comparisonText } from "./comparemodelstext.ts";
 import { machine } from "./record.ts";
 import { print, step, table } from "./terminal.ts";
@@ -26,15 +25,13 @@ const MEASURE_MAX = 600;
 /** What a scenario imports as "jailyard" where the package is not installed. */
 const API = new URL(`./api.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url).href;
 
-interface Options {
+interface Options extends YardOptions {
   readonly models: readonly ModelName[];
   readonly lateLoad?: LateLoad | "own";
   readonly limits?: LimitScope | "own";
   readonly measure: number;
   readonly json?: boolean;
   readonly failOnDifference?: boolean;
-  readonly logLevel: LogLevel;
-  readonly yard?: string;
 }
 
 const EXAMPLES = `
@@ -124,7 +121,7 @@ export function addCompareModels(program: Command, run: (status: number) => void
     .option("--fail-on-difference", "exit with 8 if any outcome differs")
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, options: Options) => run(await compare(name, options)));
-  addNameOptions(command);
+  addYardOptions(command);
 }
 
 const tool: RunTool = async (yard, name, args, jail) => {

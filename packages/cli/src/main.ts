@@ -16,6 +16,7 @@ Examples:
   $ jailyard sh                                 a shell in the yard that runs
   $ jailyard stress --workload sem=3,msg=1      a mix of workloads, measured
   $ jailyard lockstat --live                    what is waited for in the yard that runs
+  $ jailyard top                                the same, jails and limits, as it happens
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
   $ jailyard size --instances 40                limits that 40 PostgreSQL servers need
   $ jailyard lint /etc/jail.conf                what will not do what it looks like
@@ -60,6 +61,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   },
   async lockstat(program, run) {
     (await import("./lockstat.ts")).addLockstat(program, run);
+  },
+  async top(program, run) {
+    (await import("./top.ts")).addTop(program, run);
   },
   async replay(program, run) {
     (await import("./replay.ts")).addReplay(program, run);

@@ -7,6 +7,7 @@ import { MODELS, type ModelName } from "@jailyard/kernel/model";
 import { modelNamed } from "@jailyard/kernel/models";
 import { LIMIT_SCOPES, type LimitScope } from "@jailyard/kernel/usage";
 import { jailNames, privateParams } from "@jailyard/lab/scenario/inyard";
+import { USUAL } from "@jailyard/lab/scenario/manner";
 import {
   type Output,
   type ProgramEnd,
@@ -19,12 +20,13 @@ import { addYardOptions, listening, type YardOptions } from "./command.ts";
 import { interrupted } from "./interrupt.ts";
 import { effectiveLimits, machine, writeJson } from "./record.ts";
 import { plural, print, printError } from "./terminal.ts";
+import { addTraceOptions, recorderFor, type TraceOptions, writeTrace } from "./tracefiles.ts";
 import { checkWritable, setting, settingOption, UsageError, whole, yardSettings } from "./usage.ts";
 
 const JAILS_MAX = 1000;
 const PROCS_MAX = 500;
 
-interface RunOptions extends YardOptions {
+interface RunOptions extends YardOptions, TraceOptions {
   readonly jails: readonly string[];
   readonly procs: number;
   readonly model: ModelName;
@@ -100,7 +102,7 @@ export function addRun(program: Command, run: (status: number) => void): Command
     );
   for (const option of command.options)
     if (option.long === "--jails") option.defaultValueDescription = "1";
-  return addYardOptions(command);
+  return addYardOptions(addTraceOptions(command));
 }
 
 function fileOf(file: string | undefined): string {
@@ -135,9 +137,12 @@ async function runFile(
     ...lineOutput,
     record: (jail, pid, record) => records.push({ jail, pid, record }),
   };
-  const result = await listening(options, (cx) => runPrograms(cx, all, output));
+  const recorder = await recorderFor(options, options.stats ?? USUAL.stats, jails.length + 1);
+  const traced = recorder && { recorder };
+  const result = await listening(options, (cx) => runPrograms({ ...cx, ...traced }, all, output));
   reportRun(result, all);
   if (options.json !== undefined) writeJson(options.json, recordOf(result, all, records));
+  await writeTrace(options, recorder, [], { program: module });
   return result.ends.every(({ status }) => status === 0) ? 0 : 1;
 }
 

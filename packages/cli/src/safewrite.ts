@@ -1,5 +1,5 @@
 /** Result files, written whole or not at all: a full disk damages no result that was there before. */
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 
 /** The result cannot be kept; the message says what is as it was. */
 export class WriteError extends Error {
@@ -7,10 +7,13 @@ export class WriteError extends Error {
 }
 
 /** Write beside the file, then put it in its place. @throws WriteError */
-export function writeWhole(file: string, text: string): void {
+export const writeWhole = (file: string, text: string): void => writePieces(file, [text]);
+
+/** The same of a text that need not fit into memory. @throws WriteError */
+export function writePieces(file: string, pieces: Iterable<string>): void {
   const part = `${file}.${process.pid}.part`;
   try {
-    writeFileSync(part, text);
+    writeAll(part, pieces);
     renameSync(part, file);
   } catch (error) {
     rmSync(part, { force: true });
@@ -18,4 +21,29 @@ export function writeWhole(file: string, text: string): void {
     const why = code === "ENOSPC" ? "no space is left on the device" : message;
     throw new WriteError(`${file} is not written, and what was there is as it was: ${why}`);
   }
+}
+
+/** Characters that are written at once. */
+const AT_ONCE = 1 << 20;
+
+function writeAll(file: string, pieces: Iterable<string>): void {
+  const fd = openSync(file, "w");
+  try {
+    let text = "";
+    for (const piece of pieces) {
+      text += piece;
+      if (text.length < AT_ONCE) continue;
+      write(fd, text);
+      text = "";
+    }
+    write(fd, text);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A disk that is nearly full takes a part of it, and says so the next time. */
+function write(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }

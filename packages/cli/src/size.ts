@@ -14,7 +14,7 @@ import { confLines, leastGiven } from "@jailyard/lab/sizing/lines";
 import { agrees, type Seen, startServers } from "@jailyard/lab/sizing/verify";
 import { VERSIONS, type Version } from "@jailyard/workload/postgres/version";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { addNameOptions, listening, type YardOptions } from "./command.ts";
+import { addYardOptions, listening, type YardOptions } from "./command.ts";
 import { breakSentence, printGiven, printLeast, printVerified } from "./sizetext.ts";
 import { print } from "./terminal.ts";
 import { UsageError, whole } from "./usage.ts";
@@ -102,7 +102,7 @@ export function addSize(program: Command, run: (status: number) => void): void {
     .option("--json", "the answer as JSON on stdout")
     .addHelpText("after", EXAMPLES)
     .action(async (options: SizeOptions) => run(await runSize(options)));
-  addNameOptions(command);
+  addYardOptions(command);
 }
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, kB: 1 / 8, MB: 128, GB: 131_072 };

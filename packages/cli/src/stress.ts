@@ -1,12 +1,14 @@
 /** `jailyard stress`: a mix of workloads in jails, measured, with thresholds that can fail it. */
 
 import { resolve } from "node:path";
+import { USUAL } from "@jailyard/lab/scenario/manner";
 import { dealt } from "@jailyard/lab/stress/mix";
 import { checkNative, nativeProblem, runNative } from "@jailyard/lab/stress/native";
 import type { RunFile } from "@jailyard/lab/stress/runfile";
-import { readScenario } from "@jailyard/lab/stress/scenario";
+import { readScenario, type Scenario } from "@jailyard/lab/stress/scenario";
 import { completed, type StressSettings } from "@jailyard/lab/stress/settings";
 import { stress, withNative } from "@jailyard/lab/stress/stress";
+import type { Recorder } from "@jailyard/lab/trace/recorder";
 import { type Command, type CommanderError, Option } from "commander";
 import { addNameOptions, listening, type YardOptions } from "./command.ts";
 import { interrupted, interruptStatus } from "./interrupt.ts";
@@ -15,6 +17,7 @@ import { writeWhole } from "./safewrite.ts";
 import { addStressOptions, given, type StressOptions } from "./stressoptions.ts";
 import { printRun, stressProgress } from "./stresstext.ts";
 import { printError, step } from "./terminal.ts";
+import { addTraceOptions, recorderFor, type TraceOptions, writeTrace } from "./tracefiles.ts";
 import { checkWritable } from "./usage.ts";
 
 /** As stress-ng: wrong options are 1, for 2 is a stressor that failed. */
@@ -46,6 +49,7 @@ Examples:
   $ jailyard stress --workload postgres --jails 16 --seconds 20 --report postgres.html
   $ jailyard stress --workload noisy --jails 4 --fail 'p99(wait)>5ms' --repeat 5
   $ jailyard stress --workload pipeline --rate 2000 --fail 'p99(lag) > 1ms || missed > 0'
+  $ jailyard stress --workload convoy --seconds 2 --trace convoy.json --flame convoy.folded
   $ jailyard stress --scenario friday.yaml --seed 7`;
 
 export function addStress(program: Command, run: (status: number) => void): void {
@@ -61,14 +65,14 @@ export function addStress(program: Command, run: (status: number) => void): void
         .replace(/\.$/, "");
       throw new StressError(`${text} (--help shows what there is)`);
     })
-    .action(async (options: StressOptions & YardOptions) => run(await refusing(options)));
-  addStressOptions(command);
+    .action(async (options: Options) => run(await refusing(options)));
+  addTraceOptions(addStressOptions(command));
   command.addOption(new Option("--native", "run the same on this machine's own kernel too"));
   addNameOptions(command);
 }
 
 /** What is wrong with the options is status 1 here. */
-async function refusing(options: StressOptions & YardOptions): Promise<number> {
+async function refusing(options: Options): Promise<number> {
   try {
     return await runStress(options);
   } catch (error) {
@@ -82,12 +86,14 @@ async function refusing(options: StressOptions & YardOptions): Promise<number> {
   }
 }
 
+type Options = StressOptions & TraceOptions & YardOptions;
+
 interface Files {
   readonly json: string | null;
   readonly report: string | null;
 }
 
-async function runStress(options: StressOptions & YardOptions): Promise<number> {
+async function runStress(options: Options): Promise<number> {
   const scenario = options.scenario === undefined ? null : readScenario(options.scenario);
   const settings = completed({
     ...scenario?.settings,
@@ -103,17 +109,40 @@ async function runStress(options: StressOptions & YardOptions): Promise<number> 
   if (files.json !== null && files.report !== null && resolve(files.json) === resolve(files.report))
     throw new StressError(`--json and --report are both ${files.json}; name two files`);
   if (settings.native) checkNative(settings);
+  const traced = tracedFiles(options, scenario ?? {}, settings);
+  const { stats = USUAL.stats, jails } = settings;
+  const recorder = await recorderFor(traced, stats, jails + 1);
   const { reportHtml } = await import("@jailyard/lab/report/html");
-  const run = await measured(options, settings);
+  const run = await measured(options, settings, recorder);
   printRun(run);
   write(run, files, reportHtml);
+  await writeTrace(traced, recorder, run.repetitions[0].events, { settings });
   return interrupted.aborted ? interruptStatus() : run.verdict.status;
 }
 
-async function measured(options: YardOptions, settings: StressSettings): Promise<RunFile> {
+/** A trace is of one yard. @throws StressError */
+function tracedFiles(
+  options: Options,
+  { trace, flame }: Pick<Scenario, "trace" | "flame">,
+  { repeat }: StressSettings,
+): TraceOptions {
+  const files = { ...(trace && { trace }), ...(flame && { flame }), ...options };
+  const option = files.trace !== undefined ? "--trace" : "--flame";
+  if (repeat > 1 && (files.trace ?? files.flame) !== undefined)
+    throw new StressError(`${option} tells of one run, and --repeat ${repeat} asks for more`);
+  return files;
+}
+
+async function measured(
+  options: YardOptions,
+  settings: StressSettings,
+  recorder: Recorder | undefined,
+): Promise<RunFile> {
   const around = machine() as Pick<RunFile, "date" | "machine" | "versions">;
   const run = await listening(options, (cx) =>
-    stressProgress(settings, (progress) => stress(cx, settings, around, progress)),
+    stressProgress(settings, (progress) =>
+      stress({ ...cx, ...(recorder && { recorder }) }, settings, around, progress),
+    ),
   );
   if (!settings.native || interrupted.aborted) return run;
   const nativeMissing = nativeProblem();

@@ -23,7 +23,7 @@ const mixText = Object.entries(DEFAULTS.workloads)
   .join(",");
 
 /** No option has a default: what is not given may be in a scenario file. */
-export function addStressOptions(command: Command): void {
+export function addStressOptions(command: Command): Command {
   const usual = (what: string, value: unknown): string => `${what} (default: ${value})`;
   command
     .option("--workload <mix>", usual("workloads and weights, as sem=3,msg=1", mixText), mix)
@@ -45,7 +45,7 @@ export function addStressOptions(command: Command): void {
     .addOption(
       new Option("--model <model>", usual("virtualisation model", DEFAULTS.model)).choices(MODELS),
     );
-  addMannerOptions(command, false)
+  return addMannerOptions(command, false)
     .option("--shared", "all jails work on the same objects (--model flat)")
     .option("--repeat <n>", usual("times, each with the next seed", 1), whole(1, MAX.repeat))
     .addOption(

@@ -1,8 +1,10 @@
 /** The end that asks a running yard to run a tool. */
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import type { YardSample } from "@jailyard/abi/yardsample";
 import { Interrupted } from "@jailyard/lab/scenario/inyard";
 import type { LockRow } from "@jailyard/lab/stress/runfile";
+import { visible } from "@jailyard/tools/vis";
 import type { ToolOutput, ToolRequest } from "./toolrun.ts";
 import { AbsentError, UsageError } from "./usage.ts";
 import { socketPath, yardNames } from "./yardpath.ts";
@@ -12,6 +14,13 @@ import type { Answer } from "./yardserver.ts";
 export const REQUEST_MAX = 16384;
 /** The request for what is known of locks. */
 export const LOCKS_REQUEST = JSON.stringify({ ask: "locks" });
+/** And the one for a sample of it all. */
+export const SAMPLE_REQUEST = JSON.stringify({ ask: "sample" });
+/** What a command says that listens, but has no yard yet or has none between two. */
+export const NOT_UP = "the yard is not up; try again in a moment";
+
+/** Somebody listens, and there will be a yard. */
+export class NotUpError extends AbsentError {}
 
 /** Does a yard answer at this socket? */
 export async function isListening(path: string): Promise<boolean> {
@@ -70,7 +79,10 @@ export async function askYard(
 ): Promise<number> {
   const line = JSON.stringify(request);
   if (line.length >= REQUEST_MAX) throw new UsageError("the arguments are too long for a yard");
-  return ask(yard, line, (answer) => "lock" in answer || output(answer), signal);
+  const take = (answer: Output): void => {
+    if ("line" in answer || "stderr" in answer) output(answer);
+  };
+  return ask(yard, line, take, signal);
 }
 
 /** What a yard knows of its locks. @throws AbsentError, Interrupted */
@@ -81,6 +93,19 @@ export async function askLocks(yard: string | undefined, signal?: AbortSignal): 
   };
   await ask(yard, LOCKS_REQUEST, take, signal);
   return locks;
+}
+
+/** A yard at this moment. @throws AbsentError, Interrupted */
+export async function askSample(
+  yard: string | undefined,
+  signal?: AbortSignal,
+): Promise<YardSample> {
+  const samples: YardSample[] = [];
+  const take = (answer: Output): void => {
+    if ("sample" in answer) samples.push(answer.sample);
+  };
+  await ask(yard, SAMPLE_REQUEST, take, signal);
+  return samples[0];
 }
 
 /** @returns the status that it ends with */
@@ -97,7 +122,8 @@ async function ask(
   signal?.removeEventListener("abort", hangUp);
   socket.destroy();
   if (last !== null && "status" in last) return last.status;
-  if (last !== null) throw new AbsentError(last.problem);
+  if (last?.problem === NOT_UP) throw new NotUpError(NOT_UP);
+  if (last !== null) throw new AbsentError(visible(last.problem));
   if (signal?.aborted) throw new Interrupted();
   throw new AbsentError("the yard went down before it had answered");
 }
@@ -112,12 +138,13 @@ function answers(
   output: (output: Output) => void,
 ): Promise<Last | null> {
   return new Promise((resolve) => {
-    createInterface({ input: socket }).on("line", (text) => {
+    const lines = createInterface({ input: socket });
+    lines.on("line", (text) => {
       const answer = JSON.parse(text) as Answer;
       if ("problem" in answer || "status" in answer) resolve(answer);
       else output(answer);
     });
-    socket.on("error", () => {});
+    for (const one of [lines, socket]) one.on("error", () => {}); // `close` follows
     socket.on("close", () => resolve(null));
     socket.write(request);
   });

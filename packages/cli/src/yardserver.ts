@@ -10,40 +10,45 @@
 import { once } from "node:events";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import type { YardSample } from "@jailyard/abi/yardsample";
 import type { Yard } from "@jailyard/host/yard";
 import { lockRows } from "@jailyard/lab/stress/locks";
 import type { LockRow } from "@jailyard/lab/stress/runfile";
 import { isToolName } from "@jailyard/tools/names";
 import { runTool, type ToolOutput, type ToolRequest } from "./toolrun.ts";
 import { UsageError } from "./usage.ts";
-import { isListening, LOCKS_REQUEST, REQUEST_MAX } from "./yardclient.ts";
+import { isListening, LOCKS_REQUEST, NOT_UP, REQUEST_MAX, SAMPLE_REQUEST } from "./yardclient.ts";
 import { makeYardDirectory, socketPath } from "./yardpath.ts";
 
 export type Answer =
   | ToolOutput
   /** Asked for locks: one of them. */
   | { readonly lock: LockRow }
+  | { readonly sample: YardSample }
   | { readonly status: number }
   /** The tool did not run. */
   | { readonly problem: string };
 
-/** Most connections at a time, longest wait for a request. */
-const CONNECTIONS_MAX = 16;
+/** Most connections at a time, and how long a request may take to arrive. */
+const CONNECTIONS_MAX = 64;
 const REQUEST_MS = 5000;
-const NOT_UP = "the yard is not up; try again in a moment";
+const CROWDED = `the yard already runs ${CONNECTIONS_MAX} tools; end one, or try again in a moment`;
 /** Bytes of answers that wait for a client to read them. */
 const UNREAD_MAX = 4 << 20;
 
 export class YardServer {
   readonly path: string;
+  readonly #name: string;
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
+  /** Those that were one too many, until they have heard it. */
+  readonly #turnedAway = new Set<Socket>();
   #yard: Yard | null = null;
 
-  private constructor(path: string) {
+  private constructor(name: string, path: string) {
+    this.#name = name;
     this.path = path;
     this.#server = createServer((socket) => this.#accept(socket));
-    this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
   /** Listen as the yard called `name`. @throws UsageError if one of that name runs */
@@ -54,7 +59,7 @@ export class YardServer {
       throw new UsageError(`a yard called ${name} is running; choose another name with --yard`);
     }
     rmSync(path, { force: true }); // of one that was killed
-    const server = new YardServer(path);
+    const server = new YardServer(name, path);
     await server.#listen();
     return server;
   }
@@ -76,29 +81,44 @@ export class YardServer {
 
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#connections) socket.destroy();
+    for (const socket of [...this.#connections, ...this.#turnedAway]) socket.destroy();
     await closed;
     rmSync(this.path, { force: true });
   }
 
   #accept(socket: Socket): void {
+    socket.on("error", () => {});
+    if (this.#connections.size >= CONNECTIONS_MAX) return this.#turnAway(socket);
     this.#connections.add(socket);
     socket.setEncoding("utf8");
-    socket.setTimeout(REQUEST_MS, () => socket.destroy());
-    socket.on("error", () => {});
-    socket.on("close", () => this.#connections.delete(socket));
+    // From the beginning: who says a byte now and then would stay for ever.
+    const late = setTimeout(() => socket.destroy(), REQUEST_MS);
+    socket.on("close", () => {
+      clearTimeout(late);
+      this.#connections.delete(socket);
+    });
     let text = "";
     const read = (chunk: string): void => {
       text += chunk;
       const end = text.indexOf("\n");
       if (end === -1 && text.length <= REQUEST_MAX) return;
       socket.off("data", read);
-      socket.setTimeout(0);
+      clearTimeout(late);
       const isWhole = end !== -1 && end <= REQUEST_MAX;
       socket.on("data", () => {}); // what else it says is not listened to
       void this.#answer(socket, isWhole ? text.slice(0, end) : "");
     };
     socket.on("data", read);
+  }
+
+  /** Say why. Its request is taken and not read: who is hung up on as it writes would not hear. */
+  #turnAway(socket: Socket): void {
+    if (this.#turnedAway.size >= CONNECTIONS_MAX) return void socket.destroy();
+    this.#turnedAway.add(socket);
+    socket.on("close", () => this.#turnedAway.delete(socket));
+    socket.setTimeout(REQUEST_MS, () => socket.destroy());
+    socket.resume();
+    socket.end(`${JSON.stringify({ problem: CROWDED } satisfies Answer)}\n`);
   }
 
   /** A line for each lock, no faster than they are read. */
@@ -108,6 +128,12 @@ export class YardServer {
       say({ lock });
       if (socket.writableNeedDrain) await once(socket, "drain", { signal: gone });
     }
+    say({ status: 0 });
+  }
+
+  async #sample(say: (answer: Answer) => void): Promise<void> {
+    if (this.#yard === null) return say({ problem: NOT_UP });
+    say({ sample: { ...(await this.#yard.sample()), yard: this.#name } });
     say({ status: 0 });
   }
 
@@ -121,6 +147,7 @@ export class YardServer {
     };
     try {
       if (line === LOCKS_REQUEST) return await this.#locks(socket, say, gone.signal);
+      if (line === SAMPLE_REQUEST) return await this.#sample(say);
       const request = requestOf(line);
       if (request === null) return say({ problem: "that is not a request" });
       if (this.#yard === null) return say({ problem: NOT_UP });

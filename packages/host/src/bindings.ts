@@ -134,6 +134,11 @@ export class Bindings {
     return this.#threads[ix]?.prison.pr_id ?? NOBODY;
   }
 
+  /** The process that calls from this slot; 0: it is about to be one. */
+  pidOf(ix: number, slot: number): number {
+    return this.#threads[ix]?.slots[slot]?.td.p_pid ?? 0;
+  }
+
   /** The thread is gone: whatever runs there has been killed. */
   detach(ix: number): void {
     const attached = this.#threads[ix];
@@ -201,15 +206,19 @@ export class Bindings {
     head[DIRECT_SLEEPS] = 0;
   }
 
-  /** Calls and sleeps of a jail, those without the gate included. */
-  countsOf(prison: Prison): JailCounts {
-    const counts = { calls: 0, sleeps: 0, ...this.counts.get(prison) };
+  /** Calls and sleeps by jail, those without the gate included. */
+  countsByJail(): Map<Prison, JailCounts> {
+    const all = new Map<Prison, JailCounts>();
+    for (const [prison, counts] of this.counts) all.set(prison, { ...counts });
     for (const attached of this.#threads) {
-      if (attached?.prison !== prison) continue;
-      counts.calls += attached.thread.page.head[DIRECT_CALLS];
-      counts.sleeps += attached.thread.page.head[DIRECT_SLEEPS];
+      if (attached === undefined) continue;
+      const { prison, thread } = attached;
+      const counts = all.get(prison) ?? { calls: 0, sleeps: 0 };
+      all.set(prison, counts);
+      counts.calls += thread.page.head[DIRECT_CALLS];
+      counts.sleeps += thread.page.head[DIRECT_SLEEPS];
     }
-    return counts;
+    return all;
   }
 
   /** Once a call is over, before its caller is told: what threads have must still be theirs. */

@@ -15,6 +15,8 @@ export interface CommonsBoot {
   readonly buffer: SharedArrayBuffer;
   readonly shape: CommonsShape;
   readonly epoch: Epoch;
+  /** Where this thread tells of waits; absent: nobody wants to know. */
+  readonly trace?: SharedArrayBuffer;
 }
 
 /** workerData of the kernel's thread. */
@@ -60,6 +62,8 @@ export interface JailTask {
   /** Control of a thread of coroutines, or events alone. */
   readonly control: MessagePort;
   readonly events: MessagePort;
+  /** Its next jail may have the thread: see YardConfig. */
+  readonly reuse: boolean;
   /** A process that owns this thread; absent: coroutines, started by control. */
   readonly own?: OwnStart;
 }

@@ -10,6 +10,7 @@ import type { Contention } from "@jailyard/abi/contention";
 import { type Errno, OK } from "@jailyard/abi/errno";
 import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jailyard/abi/jail";
 import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import type { KernelSample } from "@jailyard/abi/yardsample";
 import { contention } from "@jailyard/kernel/contention";
 import { deadlineElsewhere, expireElsewhere, sleepsElsewhere } from "@jailyard/kernel/elsewhere";
 import { facilityBusy } from "@jailyard/kernel/facility";
@@ -22,6 +23,7 @@ import { psignal, setcred } from "@jailyard/kernel/proc";
 import { sysctlRead, sysctlWrite } from "@jailyard/kernel/sysctl";
 import { SLEEPING, ZOMBIE } from "@jailyard/kernel/thread";
 import { waiting } from "@jailyard/kernel/waitfor";
+import { yardSample } from "@jailyard/kernel/yardsample";
 import { homeOf } from "@jailyard/memory/sleepers";
 import { GatePage, type GateShape } from "@jailyard/trap/gate";
 import type { KernelGate } from "@jailyard/trap/kern";
@@ -239,7 +241,7 @@ export class Control {
       rounds: this.#gate.sleeps,
       processes: k.procs.size,
       objects: { msg: k.msg?.table.live ?? 0, sem: k.sem?.live ?? 0, shm: k.shm?.table.live ?? 0 },
-      jails: [...k.prisons].map((prison) => this.#jailStats(prison)),
+      jails: this.#jailStats(),
       pageBytes: k.pages.lentBytes,
     };
   }
@@ -254,11 +256,21 @@ export class Control {
     return { waiting: waiting(this.#k), jails: Object.fromEntries(this.#k.book.jails) };
   }
 
-  #jailStats(prison: Prison): JailStats {
-    let processes = 0;
-    for (const td of this.#k.procs.values()) if (td.p_ucred.cr_prison === prison) processes++;
-    const { calls, sleeps } = this.#bindings.countsOf(prison);
-    return { jid: prison.pr_id, name: prison.pr_name, calls, sleeps, processes };
+  /** What `jailyard top` shows. */
+  sample(): KernelSample {
+    return yardSample(this.#k, this.#gate.calls, this.#bindings.countsByJail());
+  }
+
+  #jailStats(): JailStats[] {
+    const [counts, processes] = [this.#bindings.countsByJail(), new Map<Prison, number>()];
+    for (const { p_ucred } of this.#k.procs.values()) {
+      processes.set(p_ucred.cr_prison, (processes.get(p_ucred.cr_prison) ?? 0) + 1);
+    }
+    return [...this.#k.prisons].map((prison) => {
+      const { calls, sleeps } = counts.get(prison) ?? { calls: 0, sleeps: 0 };
+      const { pr_id: jid, pr_name: name } = prison;
+      return { jid, name, calls, sleeps, processes: processes.get(prison) ?? 0 };
+    });
   }
 
   /** End all processes, then the thread's loop. */

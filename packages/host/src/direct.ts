@@ -6,6 +6,7 @@ import type { Commons } from "@jailyard/kernel/commons";
 import { type Identity, MappedProcess } from "@jailyard/kernel/mapped";
 import { type Head, MappedSite, type Mapping, type SiteBoot } from "@jailyard/kernel/mappedsite";
 import { UndoVector } from "@jailyard/kernel/semundo";
+import type { Trace } from "@jailyard/kernel/trace";
 import { Carver } from "@jailyard/memory/page";
 import { homeOf, OWN } from "@jailyard/memory/sleepers";
 import type { Direct, DirectThread } from "@jailyard/trap/direct";
@@ -38,12 +39,13 @@ export function makeDirect(
   site: SiteBoot,
   own: boolean,
   nanos: () => number,
+  trace: Trace | null,
 ): void {
   const self = homeOf(boot.thread);
   const bell = new Int32Array(boot.bell);
   const where = { self, home: own ? OWN : self, head: headOf(gate.page) };
   const ring = (): void => ringKernel(bell);
-  const place = new MappedSite(commons, site, where, ring, () => gate.receive(), nanos);
+  const place = new MappedSite(commons, site, where, ring, () => gate.receive(), nanos, trace);
   gate.onPost = (message) => place.map(message as Mapping);
   const thread: DirectThread = { bind: (slot) => bind(place, gate.page, slot) };
   gate.direct = thread;

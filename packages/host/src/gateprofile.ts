@@ -3,16 +3,24 @@
  * that it takes up before. A call that finds the kernel idle has no wait, whatever its wake-up takes.
  */
 import { NOBODY } from "@jailyard/abi/contention";
+import { SYS_UNMAPPED } from "@jailyard/abi/syscall";
 import { K_GATE, type LockKey, type Profile } from "@jailyard/kernel/profile";
+import { V_OK } from "@jailyard/kernel/trace";
 import type { GateWatch, KernThread } from "@jailyard/trap/kern";
 
 const KEY: LockKey = { kind: K_GATE, ix: 0, stamp: 0, num: 0, id: -1 };
 /** Calls before a call among which its wait is divided; what is older is nobody's. */
 const LOG = 256;
 
+/** Who calls, by index of the thread at the gate, and slot. */
+interface Callers {
+  jidOf(thread: number): number;
+  pidOf(thread: number, slot: number): number;
+}
+
 export class GateProfile implements GateWatch {
   readonly #profile: Profile;
-  readonly #jidOf: (thread: number) => number;
+  readonly #callers: () => Callers;
   /** Whose calls were taken up last, and when; 0: the clock was not read. */
   readonly #jids = new Int32Array(LOG);
   readonly #begins = new Float64Array(LOG);
@@ -20,18 +28,26 @@ export class GateProfile implements GateWatch {
   /** Mode full: when the call that is under way was taken up. */
   #since = 0;
 
-  constructor(profile: Profile, jidOf: (thread: number) => number) {
+  constructor(profile: Profile, callers: () => Callers) {
     this.#profile = profile;
-    this.#jidOf = jidOf;
+    this.#callers = callers;
     profile.serving = NOBODY;
   }
 
-  begin({ ix }: KernThread, came: number): void {
+  begin({ ix }: KernThread, slot: number, sysno: number, came: number): void {
     const profile = this.#profile;
-    const jid = this.#jidOf(ix);
+    const jid = this.#callers().jidOf(ix);
     const now = came !== 0 || profile.full ? profile.nanos() : 0;
     if (profile.full) this.#held(now);
-    if (came !== 0) this.#waited(jid, now, ((now | 0) - came) >>> 0);
+    if (came !== 0) {
+      const nanos = ((now | 0) - came) >>> 0;
+      const blamed = this.#waited(jid, now, nanos);
+      profile.trace?.waited({
+        ...{ began: now - nanos, over: now, woken: 0, pid: this.#callers().pidOf(ix, slot), jid },
+        ...{ kind: K_GATE, id: KEY.id, num: 0, holder: 0, blamed, waker: 0 },
+        ...{ sysno: sysno & ~SYS_UNMAPPED, verdict: V_OK },
+      });
+    }
     this.#jids[this.#calls % LOG] = jid;
     this.#begins[this.#calls % LOG] = now;
     this.#calls++;
@@ -52,8 +68,8 @@ export class GateProfile implements GateWatch {
     profile.held(profile.point(KEY, profile.serving), now - this.#since);
   }
 
-  /** From the last call back to the one that was under way when this one came. */
-  #waited(jid: number, now: number, nanos: number): void {
+  /** From the last call back to the one that was under way when this one came. @returns whose that was */
+  #waited(jid: number, now: number, nanos: number): number {
     const profile = this.#profile;
     const point = profile.point(KEY, jid);
     const from = now - nanos;
@@ -71,5 +87,6 @@ export class GateProfile implements GateWatch {
     profile.blame(point, NOBODY, until - from);
     profile.begins(point, first, queue);
     profile.waited(point, nanos);
+    return first;
   }
 }

@@ -11,6 +11,7 @@ import { SYS_spawn } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
 import { commons } from "@jailyard/kernel/commons";
+import { traceOf } from "@jailyard/kernel/trace";
 import { type Context, type Host, runAwaited, runBlocking } from "@jailyard/trap/crt";
 import { type Program, programOf } from "@jailyard/trap/program";
 import { UserGate } from "@jailyard/trap/user";
@@ -32,12 +33,14 @@ export default async function jailThread(task: JailTask): Promise<void> {
   const nanos = nanosSince(task.commons.epoch);
   const gate = new UserGate(task.gate, shared.sleepers, shape.profile.pids > 0 ? nanos : null);
   if (task.site) {
-    makeDirect(gate, task.gate, shared, task.site, task.own !== undefined, nanos);
+    const trace = traceOf(task.commons);
+    makeDirect(gate, task.gate, shared, task.site, task.own !== undefined, nanos, trace);
   }
   const tell = (event: JailEvent): void => task.events.postMessage(event);
   try {
     if (task.own === undefined) await serveCoroutines(task, gate, tell);
     else await runOwn(task, gate, tell, task.own);
+    if (task.reuse && !lingers()) return;
     tell({ type: "done" });
     await new Promise(() => {}); // until it is terminated: see JailEvent
   } finally {
@@ -45,6 +48,10 @@ export default async function jailThread(task: JailTask): Promise<void> {
     task.gate.port.close();
   }
 }
+
+/** Did programs leave timers, files or sockets? They would go on in the next jail of the thread. */
+const lingers = (): boolean =>
+  process.getActiveResourcesInfo().some((what) => what !== "MessagePort" && what !== "Immediate");
 
 function hostOf(task: JailTask, tell: (event: JailEvent) => void, start: Start, root: Pid): Host {
   let running = 1;

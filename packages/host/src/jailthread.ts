@@ -80,8 +80,9 @@ export class JailThread {
     }
     const gate = { bell: yard.bell, page, shape, thread: ix, port: bulk.port2 };
     const ports = { control: control.port2, events: events.port2 };
-    const place = { gate, commons: yard.commonsBoot, ...(yard.site && { site: yard.site }) };
-    const task = { ...place, jail: jail.name, dev: jid + 1, ...ports, ...(own && { own }) };
+    const place = { gate, commons: yard.commonsFor(ix), ...(yard.site && { site: yard.site }) };
+    const { reuseThreads: reuse = false } = yard.config;
+    const task = { ...place, reuse, jail: jail.name, dev: jid + 1, ...ports, ...(own && { own }) };
     return new JailThread(jail, task, { ix, control: control.port1, events: events.port1 });
   }
 

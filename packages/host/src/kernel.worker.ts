@@ -39,12 +39,15 @@ const control = new Control(system, gate, makeSystem, () => {
 let panic: unknown;
 
 /** A kernel and what binds it to the gate. */
-function makeSystem(config: KernelConfig, { buffer, shape, epoch }: CommonsBoot): System {
+function makeSystem(config: KernelConfig, { buffer, shape, epoch, trace }: CommonsBoot): System {
   const nanos = nanosSince(epoch);
-  const k = makeKernel({ ...config, nanos, commons: commons(buffer, shape) });
+  const k = makeKernel({
+    ...{ ...config, nanos, commons: commons(buffer, shape) },
+    ...(trace && { trace }),
+  });
   if (boot.virtualClock) tick(k, VIRTUAL_START_MS);
   gate.more = () => k.commons.sleepers.hasLook(KERNEL);
-  if (k.profile.on) gate.watch = new GateProfile(k.profile, (ix) => bindings.jidOf(ix));
+  if (k.profile.on) gate.watch = new GateProfile(k.profile, () => bindings);
   const bindings = new Bindings(k, boot.direct, (event) => parentPort!.postMessage(event));
   return { k, bindings };
 }

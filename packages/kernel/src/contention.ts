@@ -42,31 +42,57 @@ const KINDS: Readonly<Record<number, readonly [LockKind, Mechanism]>> = {
 type Key = Pick<LockCounters, "kind" | "ix" | "stamp" | "num">;
 const keyOf = ({ kind, ix, stamp, num }: Key): string => `${kind} ${ix} ${stamp} ${num}`;
 
+/** How much of it. */
+export interface Depth {
+  readonly histograms: boolean;
+  /** Locks that nobody has waited for: those that were taken most. */
+  readonly idle: number;
+}
+
+const ALL: Depth = { histograms: true, idle: Number.POSITIVE_INFINITY };
+
 /** `gateCalls`: calls that went to the kernel's thread. */
 export function contention(k: Kernel, gateCalls: number): Contention {
   const { profile, book } = k;
-  for (const prison of k.prisons) book.jails.set(prison.pr_id, prison.pr_name);
-  const uses = usesByLock(k);
+  return {
+    stats: STATS[profile.mode],
+    atNanos: profile.nanos(),
+    jails: jailNames(k),
+    locks: lockStats(k, gateCalls, ALL).locks,
+    waiting: waiting(k),
+    deadlocks: [...book.deadlocks],
+  };
+}
+
+/** Names by jid, also of jails that are gone. */
+export function jailNames({ book, prisons }: Kernel): Contention["jails"] {
+  for (const prison of prisons) book.jails.set(prison.pr_id, prison.pr_name);
+  return Object.fromEntries(book.jails);
+}
+
+/** Locks that somebody waited for, and semaphores that were taken; `count` of them there are. */
+export function lockStats(
+  k: Kernel,
+  gateCalls: number,
+  { histograms, idle }: Depth,
+): { locks: LockStats[]; count: number } {
+  const uses = usesByLock(k, histograms);
   const locks: LockStats[] = [];
+  const unwaited: LockCounters[] = [];
   for (const counters of allCounters(k, gateCalls)) {
     const key = keyOf(counters);
     const found = uses.get(key);
     uses.delete(key);
-    if (counters.taken > 0 || found !== undefined) {
-      locks.push(lockOf(counters, found?.uses ?? [], found?.longest ?? 0));
-    }
+    if (found !== undefined) locks.push(lockOf(counters, found.uses, found.longest));
+    else if (counters.taken > 0) unwaited.push(counters);
   }
   for (const { counters, uses: own, longest } of uses.values()) {
     locks.push(lockOf(counters, own, longest));
   }
-  return {
-    stats: STATS[profile.mode],
-    atNanos: profile.nanos(),
-    jails: Object.fromEntries(book.jails),
-    locks,
-    waiting: waiting(k),
-    deadlocks: [...book.deadlocks],
-  };
+  const count = locks.length + unwaited.length;
+  if (unwaited.length > idle) unwaited.sort((a, b) => b.taken - a.taken);
+  for (const counters of unwaited.slice(0, idle)) locks.push(lockOf(counters, [], 0));
+  return { locks, count };
 }
 
 function lockOf(counters: LockCounters, uses: readonly LockUse[], longest: number): LockStats {
@@ -114,7 +140,7 @@ interface Found {
 }
 
 /** What the tables have, by lock. */
-function usesByLock(k: Kernel): Map<string, Found> {
+function usesByLock(k: Kernel, histograms: boolean): Map<string, Found> {
   const { points, shape } = k.profile.tables;
   const blames = blamesByPoint(k);
   const found = new Map<string, Found>();
@@ -127,13 +153,13 @@ function usesByLock(k: Kernel): Map<string, Found> {
     const key = keyOf(counters);
     const lock = found.get(key) ?? { counters, uses: [], longest: 0 };
     found.set(key, lock);
-    lock.uses.push(useOf(k, row, blames.get(row) ?? []));
+    lock.uses.push(useOf(k, row, blames.get(row) ?? [], histograms));
     lock.longest = Math.max(lock.longest, points.longest[row]);
   }
   return found;
 }
 
-function useOf(k: Kernel, row: number, blame: readonly Blame[]): LockUse {
+function useOf(k: Kernel, row: number, blame: readonly Blame[], histograms: boolean): LockUse {
   const { points } = k.profile.tables;
   const { [row]: jid } = points.jid;
   const waitNanos = Number(Atomics.load(points.waitNanos, row));
@@ -143,11 +169,11 @@ function useOf(k: Kernel, row: number, blame: readonly Blame[]): LockUse {
     over: points.over[row],
     waitNanos,
     waitMaxNanos: Number(points.waitMax[row]),
-    wait: countsOf(k, points.waitHist[row]),
+    wait: histograms ? countsOf(k, points.waitHist[row]) : [],
     holds: points.holds[row],
     holdNanos: Number(points.holdNanos[row]),
     holdMaxNanos: Number(points.holdMax[row]),
-    hold: countsOf(k, points.holdHist[row]),
+    hold: histograms ? countsOf(k, points.holdHist[row]) : [],
     blame: whole(blame, waitNanos),
   };
 }

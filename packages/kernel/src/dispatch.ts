@@ -126,6 +126,8 @@ interface Entry {
 export function syscall(k: Kernel, tf: Trapframe, sysno: number): Errno {
   const { td } = tf;
   tf.sysno = sysno;
+  k.curtid = td.tid;
+  k.cursys = sysno;
   td.td_reason = 0 as Thread["td_reason"];
   td.td_retval = 0;
   const entry = ENTRIES.get(sysno);
@@ -244,20 +246,34 @@ const sigactionCall: Call = (_k, _tf, td, [word, caught]) => {
   return OK;
 };
 
-/** An argument in JSON: `a[0]` bytes of the data area; null if it is not. */
-function argument<T>(tf: Trapframe, bytes: number): T | null {
+/** An argument in JSON: `a[0]` bytes of the data area; undefined if it is none of these. */
+function argument(tf: Trapframe, bytes: number): string | object | undefined {
   try {
-    return getJson(tf.frame.u8, bytes) as T;
+    const value = getJson(tf.frame.u8, bytes) as unknown;
+    return typeof value === "string" || isRecord(value) ? value : undefined;
   } catch {
-    return null;
+    return undefined;
   }
 }
 
-const withArgument =
-  <T>(call: (k: Kernel, tf: Trapframe, td: Thread, arg: T, a: Float64Array) => Errno): Call =>
+const isRecord = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+type WithArgument<T> = (k: Kernel, tf: Trapframe, td: Thread, arg: T, a: Float64Array) => Errno;
+
+/** Whatever a thread writes there, the call sees a text, or a record, and nothing else. */
+const withText =
+  (call: WithArgument<string>): Call =>
   (k, tf, td, a) => {
-    const arg = argument<T>(tf, a[0]);
-    return arg === null ? deny(td, EFAULT, PROC_416) : call(k, tf, td, arg, a);
+    const arg = argument(tf, a[0]);
+    return typeof arg === "string" ? call(k, tf, td, arg, a) : deny(td, EFAULT, PROC_416);
+  };
+
+const withRecord =
+  <T extends object>(call: WithArgument<T>): Call =>
+  (k, tf, td, a) => {
+    const arg = argument(tf, a[0]);
+    return isRecord(arg) ? call(k, tf, td, arg as T, a) : deny(td, EFAULT, PROC_416);
   };
 
 interface Cred {
@@ -266,40 +282,40 @@ interface Cred {
   readonly groups: readonly number[];
 }
 
-const setcredCall = withArgument<Cred>((k, _tf, td, { uid, gid, groups }) => {
+const setcredCall = withRecord<Cred>((k, _tf, td, { uid, gid, groups }) => {
   const error = setcred(k, td, uid, gid, Array.isArray(groups) ? groups : []);
   return error === OK ? OK : deny(td, EPERM, PROC_416);
 });
 
-const sysctlCall = withArgument<{ name: string; value?: number }>((k, tf, td, { name, value }) => {
+const sysctlCall = withRecord<{ name: string; value?: number }>((k, tf, td, { name, value }) => {
   const old = sysctlRead(k, td, name);
   if (old === null) return deny(td, ENOENT, TOOL_43);
   tf.bulk = old;
   return value === undefined ? OK : sysctlWrite(k, td, name, value);
 });
 
-const sysctlAboutCall = withArgument<string>((k, tf, td, name) => {
-  const about = sysctlAbout(k, String(name));
+const sysctlAboutCall = withText((k, tf, td, name) => {
+  const about = sysctlAbout(k, name);
   if (about === null) return deny(td, ENOENT, TOOL_43);
   tf.bulk = { kind: about.kind, about: about.about };
   return OK;
 });
 
 const rctlCall = (call: (k: Kernel, td: Thread, text: string) => Errno): Call =>
-  withArgument<string>((k, _tf, td, text) => call(k, td, String(text)));
+  withText((k, _tf, td, text) => call(k, td, text));
 
 const rctlListCall = <T>(call: (k: Kernel, td: Thread, filter: string, out: T[]) => Errno): Call =>
-  withArgument<string>((k, tf, td, filter) => {
+  withText((k, tf, td, filter) => {
     const out: T[] = [];
     tf.bulk = out;
-    return call(k, td, String(filter), out);
+    return call(k, td, filter, out);
   });
 
-const jailSetCall = withArgument<JailParams>((k, tf, td, params, a) =>
+const jailSetCall = withRecord<JailParams>((k, tf, td, params, a) =>
   jailSet(k, td, params, a[1], tf.jail),
 );
 
-const jailGetCall = withArgument<JailParams>((k, tf, td, params, a) =>
+const jailGetCall = withRecord<JailParams>((k, tf, td, params, a) =>
   jailGet(k, td, params, a[1], tf.jail),
 );
 
@@ -321,13 +337,11 @@ const ipcsHistoryCall: Call = (k, tf, td, a) => {
 
 /** A name in the data area, `a[0]` bytes, the facility by number, and of ipcns_rmid an id. */
 const ipcnsCall = (call: typeof ipcnsRmid): Call =>
-  withArgument<string>((k, _tf, td, name, a) =>
-    call(k, td, FACILITIES[a[1]], String(name), a[2] | 0),
-  );
+  withText((k, _tf, td, name, a) => call(k, td, FACILITIES[a[1]], name, a[2] | 0));
 
 /** A path in the data area, `a[0]` bytes, and the descriptor. */
 const pathCall = (call: typeof bind): Call =>
-  withArgument<string>((k, _tf, td, path, a) => call(k, td, a[1] | 0, String(path)));
+  withText((k, _tf, td, path, a) => call(k, td, a[1] | 0, path));
 
 /** As many bytes of the data area as the caller says, and there are. */
 const area = ({ frame: { u8 } }: Trapframe, length: number): Uint8Array =>
@@ -417,7 +431,7 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_kill, { call: (k, _tf, td, a) => kill(k, td, a[0] | 0, a[1] | 0) }],
   [sys.SYS_getpid, { call: retval((td) => td.p_pid) }],
   [sys.SYS_getppid, { call: retval((td) => td.p_pptr?.p_pid ?? 1) }],
-  [sys.SYS_execve, { call: withArgument<string>((k, _tf, td, comm) => exec(k, td, comm)) }],
+  [sys.SYS_execve, { call: withText((k, _tf, td, comm) => exec(k, td, comm)) }],
   [sys.SYS_sigaction, { call: sigactionCall }],
   [sys.SYS_socket, { call: (k, _tf, td, a) => socket(k, td, a[0] | 0, a[1] | 0, a[2] | 0) }],
   [sys.SYS_bind, { call: pathCall(bind) }],
@@ -427,10 +441,7 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_sendto, { call: sendCall }],
   [sys.SYS_recvfrom, { call: (k, tf, td, a) => recv(k, td, a[0] | 0, area(tf, a[1]), a[2] | 0) }],
   [sys.SYS_close, { call: (k, _tf, td, a) => close(k, td, a[0] | 0) }],
-  [
-    sys.SYS_unlink,
-    { call: withArgument<string>((k, _tf, td, path) => unlink(k, td, String(path))) },
-  ],
+  [sys.SYS_unlink, { call: withText((k, _tf, td, path) => unlink(k, td, path)) }],
   [sys.SYS_getcred, { call: result((_k, tf) => credOf(tf)) }],
   [sys.SYS_setcred, { call: setcredCall }],
   [sys.SYS_sysctl, { call: sysctlCall }],
@@ -448,20 +459,14 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_jail_set, { call: jailSetCall }],
   [sys.SYS_jail_attach, { call: (k, _tf, td, a) => jailAttach(k, td, a[0]) }],
   [sys.SYS_jail_remove, { call: (k, _tf, td, a) => jailRemove(k, td, a[0]) }],
-  [
-    sys.SYS_kldload,
-    { call: withArgument<string>((k, _tf, td, file) => kldload(k, td, String(file))) },
-  ],
-  [
-    sys.SYS_kldunload,
-    { call: withArgument<string>((k, _tf, td, file) => kldunload(k, td, String(file))) },
-  ],
+  [sys.SYS_kldload, { call: withText((k, _tf, td, file) => kldload(k, td, file)) }],
+  [sys.SYS_kldunload, { call: withText((k, _tf, td, file) => kldunload(k, td, file)) }],
   [sys.SYS_kldstat, { call: result((k) => kldstat(k)) }],
   [
     sys.SYS_label,
     {
-      call: withArgument<string>((k, _tf, td, text, a) =>
-        label(k, td, FACILITIES[a[1]], a[2] | 0, a[3] | 0, String(text)),
+      call: withText((k, _tf, td, text, a) =>
+        label(k, td, FACILITIES[a[1]], a[2] | 0, a[3] | 0, text),
       ),
     },
   ],

@@ -20,6 +20,7 @@ import { semAdd, semUncount, semWakeup, shownSops } from "./semvec.ts";
 import { lockQueue, unlockQueue } from "./site.ts";
 import { unlink } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
+import { V_KILLED } from "./trace.ts";
 
 /** Is the process in a call that sleeps in a thread of its jail, or has not gone on since? */
 export function isElsewhere(k: Kernel, { tid }: Thread): boolean {
@@ -88,7 +89,7 @@ export function killElsewhere(k: Kernel, td: Thread): void {
   lockQueue(k, object.page);
   if (sleepers.isAsleep(td.tid)) unlink(k, td.tid, object.page);
   const granted = sleepers.state[td.tid] === GRANTED;
-  waitOver(k, td.tid);
+  waitOver(k, td.tid, V_KILLED);
   sleepers.wake(td.tid, KILLED);
   if (object.page.hdr[P_ALIVE] === 1) {
     if (rows.facility[td.tid] === SLEEPS_SEM) forgetSem(k, td.tid, object as SemSet, granted);

@@ -40,8 +40,9 @@ import {
   prisonUnuse,
   prisonUse,
 } from "./prison.ts";
-import { psignal } from "./proc.ts";
+import { psignal, tell } from "./proc.ts";
 import { deny, type Thread } from "./thread.ts";
+import { T_PROC } from "./trace.ts";
 
 const JAIL_46 = JAIL(46);
 const JAIL_48 = JAIL(48);
@@ -234,6 +235,7 @@ export function enterPrison(k: Kernel, td: Thread, pr: Prison): void {
   prisonUse(pr);
   td.p_ucred = { ...old, cr_prison: pr, cr_ipcns: OWN_IPCNS };
   k.profile.setJid(td.p_pid, pr.pr_id);
+  tell(k, T_PROC, td);
   k.racct?.credChanged(td, old);
   k.hooks.revoke(old.cr_prison);
   credDrop(k, old);

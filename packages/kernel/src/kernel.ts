@@ -46,6 +46,7 @@ import { UndoVector } from "./semundo.ts";
 import type { ShmState } from "./shmseg.ts";
 import type { Locking, Site, Wake } from "./site.ts";
 import { RUNNING, type Thread } from "./thread.ts";
+import { traceOf, V_KILLED } from "./trace.ts";
 import { type LimitScope, noUsage, type Usage } from "./usage.ts";
 
 export interface KernelConfig {
@@ -73,6 +74,8 @@ export interface KernelConfig {
   readonly nanos?: () => number;
   /** Memory that threads at the gate share; the kernel's own if absent. */
   readonly commons?: Commons;
+  /** Where to tell of each wait; nobody is told if absent. */
+  readonly trace?: SharedArrayBuffer;
 }
 
 /** What the kernel tells whoever drives it. Called in the middle of a call: note it, no more. */
@@ -101,6 +104,8 @@ export interface KernelHooks {
 export interface Kernel extends Site {
   /** Whoever drives threads sets it. */
   stuck: Stuck;
+  curtid: number;
+  cursys: number;
   readonly model: Model;
   readonly limits: LimitSettings;
   readonly maxproc: number;
@@ -239,19 +244,25 @@ export const NO_HOOKS: KernelHooks = {
 const ownUndo = (semume: number): UndoVector =>
   new UndoVector(new Carver(new SharedArrayBuffer(UndoVector.bytes(semume))), semume);
 
+const profileOf = (config: KernelConfig, { profile }: Commons): Profile =>
+  new Profile(profile, modeOf(config), config.nanos ?? (() => 0), traceOf(config));
+
+const absent = (): Module => ({ loaded: false, calls: false, id: 0 });
+
 function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: number): Kernel {
   const seminfo = semInfo(limits);
   const prison0 = hostPrison();
   const pages = new PagePool();
   const shared = config.commons ?? makeCommons(config);
-  const absent = (): Module => ({ loaded: false, calls: false, id: 0 });
   const k: Kernel = {
     model: modelNamed(config.model ?? MODELS[0]),
     limits,
     maxproc,
     hooks: NO_HOOKS,
     commons: shared,
-    profile: new Profile(shared.profile, modeOf(config), config.nanos ?? (() => 0)),
+    profile: profileOf(config, shared),
+    curtid: 0,
+    cursys: 0,
     nowMs: 0,
     now: 0,
     self: KERNEL_OWNER,
@@ -333,10 +344,11 @@ export function run(k: Kernel): void {
 
 function resumeOne(k: Kernel, td: Thread): void {
   td.p_state = RUNNING;
+  k.curtid = td.tid;
   const error = td.td_resume!(k, td);
   td.td_timedout = false;
   if (error !== ESLEEP) {
-    waitOver(k, td.tid);
+    waitOver(k, td.tid, td.p_killed === 0 ? error : V_KILLED);
     td.td_resume = null;
     td.td_sleep = null;
     for (const drainer of k.drainers) unsleep(k, drainer);

@@ -25,7 +25,7 @@ import { T_SEGSZ } from "./shmpage.ts";
 import type { Thread } from "./thread.ts";
 
 /** What is used of one limit, by prison. */
-type Uses = Map<Prison, number>;
+export type Uses = Map<Prison, number>;
 
 interface Numbers {
   readonly value: number | null;
@@ -104,22 +104,66 @@ const rctl =
 
 const one = (): number => 1;
 
+interface Shared {
+  readonly value: (k: Kernel) => number;
+  readonly uses: (k: Kernel) => Uses;
+  /** The tables whose limit it is; absent: there are processes always. */
+  readonly facility?: Facility;
+}
+
+/** Limits that all jails share. */
+export const SHARED = {
+  "kern.ipc.semmni": {
+    facility: "sem",
+    value: (k) => k.seminfo.semmni,
+    uses: (k) => byObject(k, "sem", one),
+  },
+  "kern.ipc.semmns": {
+    facility: "sem",
+    value: (k) => k.seminfo.semmns,
+    uses: (k) => byObject(k, "sem", nsems),
+  },
+  "kern.ipc.semmnu": {
+    facility: "sem",
+    value: (k) => k.seminfo.semmnu,
+    uses: (k) => byProcess(k, hasUndo),
+  },
+  "kern.ipc.shmmni": {
+    facility: "shm",
+    value: (k) => k.shminfo.shmmni,
+    uses: (k) => byObject(k, "shm", one),
+  },
+  "kern.ipc.shmall": {
+    facility: "shm",
+    value: (k) => k.shminfo.shmall,
+    uses: (k) => byObject(k, "shm", pages),
+  },
+  "kern.ipc.msgmni": {
+    facility: "msg",
+    value: (k) => k.msginfo.msgmni,
+    uses: (k) => byObject(k, "msg", one),
+  },
+  "kern.ipc.msgtql": {
+    facility: "msg",
+    value: (k) => k.msginfo.msgtql,
+    uses: (k) => byObject(k, "msg", messages),
+  },
+  "kern.maxproc": { value: (k) => k.threads.length - 1, uses: (k) => byProcess(k, one) },
+} as const satisfies Readonly<Partial<Record<LimitName, Shared>>>;
+export type SharedLimit = keyof typeof SHARED;
+
+const hostWide =
+  (name: SharedLimit, request: (a: Args) => number | null = one): Measure =>
+  (k, _td, a) => ({
+    value: SHARED[name].value(k),
+    request: request(a),
+    uses: SHARED[name].uses(k),
+  });
+
 const MEASURES: Readonly<Record<Exclude<LimitName, "">, Measure>> = {
-  "kern.ipc.semmni": (k) => ({
-    value: k.seminfo.semmni,
-    request: 1,
-    uses: byObject(k, "sem", one),
-  }),
-  "kern.ipc.semmns": (k, _td, a) => ({
-    value: k.seminfo.semmns,
-    request: amount(a[1]),
-    uses: byObject(k, "sem", nsems),
-  }),
-  "kern.ipc.semmnu": (k) => ({
-    value: k.seminfo.semmnu,
-    request: 1,
-    uses: byProcess(k, hasUndo),
-  }),
+  "kern.ipc.semmni": hostWide("kern.ipc.semmni"),
+  "kern.ipc.semmns": hostWide("kern.ipc.semmns", (a) => amount(a[1])),
+  "kern.ipc.semmnu": hostWide("kern.ipc.semmnu"),
   "kern.ipc.semmsl": (k, _td, a) => ({ value: k.seminfo.semmsl, request: amount(a[1]) }),
   "kern.ipc.semopm": (k, _td, a) => ({ value: k.seminfo.semopm, request: amount(a[2]) }),
   "kern.ipc.semume": (k, td) => ({
@@ -134,42 +178,26 @@ const MEASURES: Readonly<Record<Exclude<LimitName, "">, Measure>> = {
   "kern.ipc.semaem": (k) => ({ value: k.seminfo.semaem, request: null }),
   "kern.ipc.shmmax": (k, _td, a) => ({ value: k.shminfo.shmmax, request: amount(a[1]) }),
   "kern.ipc.shmmin": (k, _td, a) => ({ value: k.shminfo.shmmin, request: amount(a[1]) }),
-  "kern.ipc.shmmni": (k) => ({
-    value: k.shminfo.shmmni,
-    request: 1,
-    uses: byObject(k, "shm", one),
-  }),
+  "kern.ipc.shmmni": hostWide("kern.ipc.shmmni"),
   "kern.ipc.shmseg": (k, td) => ({
     value: k.shminfo.shmseg,
     request: 1,
     uses: own(td, td.p_vmspace?.vm_shm.filter((entry) => entry !== null).length ?? 0),
   }),
-  "kern.ipc.shmall": (k, _td, a) => ({
-    value: k.shminfo.shmall,
-    request: amount(roundPage(a[1]) / PAGE_SIZE),
-    uses: byObject(k, "shm", pages),
-  }),
-  "kern.ipc.msgmni": (k) => ({
-    value: k.msginfo.msgmni,
-    request: 1,
-    uses: byObject(k, "msg", one),
-  }),
+  "kern.ipc.shmall": hostWide("kern.ipc.shmall", (a) => amount(roundPage(a[1]) / PAGE_SIZE)),
+  "kern.ipc.msgmni": hostWide("kern.ipc.msgmni"),
   "kern.ipc.msgmnb": (k, td, a) => {
     const root = k.model.root(k, "msg", td.p_ucred); // the frame may say another id by now
     const hdr = root === null ? undefined : msgFind(k, root, a[0])?.page.hdr;
     const uses = hdr === undefined ? undefined : own(td, hdr[P_CBYTES]);
     return { value: hdr?.[P_QBYTES] ?? null, request: amount(a[2]), ...(uses && { uses }) };
   },
-  "kern.ipc.msgtql": (k) => ({
-    value: k.msginfo.msgtql,
-    request: 1,
-    uses: byObject(k, "msg", messages),
-  }),
+  "kern.ipc.msgtql": hostWide("kern.ipc.msgtql"),
   "kern.ipc.msgseg": (k, _td, a) => ({
     value: k.msginfo.msgseg,
     request: amount(segsOf(k, a[2])),
   }),
-  "kern.maxproc": (k) => ({ value: k.threads.length - 1, request: 1, uses: byProcess(k, one) }),
+  "kern.maxproc": hostWide("kern.maxproc"),
   "children.max": (_k, td) => {
     const { pr_childmax, pr_childcount } = td.p_ucred.cr_prison;
     return { value: pr_childmax, request: 1, uses: own(td, pr_childcount) };

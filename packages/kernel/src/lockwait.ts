@@ -8,6 +8,7 @@
  */
 import { NOBODY } from "@jailyard/abi/contention";
 import type { Sembufs } from "@jailyard/abi/sem";
+import { SYS_msgrcv, SYS_msgsnd, SYS_semop } from "@jailyard/abi/syscall";
 import { mtxLock, mtxOwner } from "@jailyard/memory/mutex";
 import { SLEEPS_SEM } from "./commons.ts";
 import { type IpcPage, P_IX, P_SEQ, P_SLEEP_HEAD, P_SLEEPERS, T_STAMP } from "./ipcpage.ts";
@@ -23,6 +24,7 @@ import {
 } from "./profile.ts";
 import type { SemPage } from "./sempage.ts";
 import type { Caller, Site } from "./site.ts";
+import { V_NEXT, V_OK } from "./trace.ts";
 
 /** Owner word of the locks that the kernel's thread takes; that of another thread is its home. */
 export const KERNEL_OWNER = 0x3fffffff;
@@ -98,7 +100,8 @@ function waits(k: Site, td: Caller, key: LockKey, owner: number, queue: number):
   const { tid, p_pid: pid } = td;
   const jid = owner === 0 ? NOBODY : profile.jidOf(owner);
   // Another semaphore of its vector is in the way than before: that is another wait.
-  if (rows.point[tid] !== 0 && points.num[rows.point[tid] - 1] !== key.num) waitOver(k, tid);
+  if (rows.point[tid] !== 0 && points.num[rows.point[tid] - 1] !== key.num)
+    waitOver(k, tid, V_NEXT);
   const now = profile.nanos();
   if (rows.point[tid] !== 0) settle(profile, tid, now, jid);
   else {
@@ -112,6 +115,7 @@ function waits(k: Site, td: Caller, key: LockKey, owner: number, queue: number):
   rows.blamed[tid] = jid;
   rows.owner[tid] = owner;
   rows.woken[tid] = 0;
+  rows.waker[tid] = 0;
 }
 
 /** Lay the wait so far to who caused it; since its wake-up that is `then`. */
@@ -124,13 +128,18 @@ function settle(profile: Profile, tid: number, now: number, then: number): void 
 }
 
 /** Somebody ends the sleep of this row: what it still waits for is a processor. */
-export function waitWoken({ profile }: Site, tid: number): void {
-  if (!profile.on || profile.tables.waits.point[tid] === 0) return;
-  profile.tables.waits.woken[tid] = profile.nanos();
+export function waitWoken({ profile, curtid }: Site, tid: number): void {
+  const { waits: rows } = profile.tables;
+  if (!profile.on || rows.point[tid] === 0) return;
+  rows.woken[tid] = profile.nanos();
+  rows.waker[tid] = rows.self[curtid];
 }
 
-/** The wait of a row is over, however it ended. May be said by any thread, and again. */
-export function waitOver({ profile }: Site, tid: number): void {
+/**
+ * The wait of a row is over, with an errno or as V_NEXT and V_KILLED say. May be said by any thread,
+ * and again.
+ */
+export function waitOver({ profile }: Site, tid: number, verdict: number): void {
   const { waits: rows } = profile.tables;
   const point = profile.on ? rows.point[tid] : 0;
   if (point === 0) return;
@@ -138,12 +147,28 @@ export function waitOver({ profile }: Site, tid: number): void {
   const { [tid]: began } = rows.began;
   const { [tid]: since } = rows.since;
   const { [tid]: blamed } = rows.blamed;
-  const until = rows.woken[tid] === 0 ? now : rows.woken[tid];
+  const { [tid]: woken } = rows.woken;
+  const until = woken === 0 ? now : woken;
   if (Atomics.compareExchange(rows.point, tid, point, 0) !== point) return;
   profile.blame(point - 1, blamed, until - since);
   profile.blame(point - 1, NOBODY, now - until);
   profile.waited(point - 1, now - began);
+  if (profile.trace === null) return;
+  const { kind, id, num, jid } = profile.tables.points;
+  const [at, lock] = [point - 1, kind[point - 1]];
+  profile.trace.waited({
+    ...{ began, over: now, woken, pid: rows.pid[tid], jid: jid[at] },
+    ...{ kind: lock, id: id[at], num: num[at], sysno: SLEPT_IN[lock], verdict },
+    ...{ holder: rows.owner[tid], blamed, waker: woken === 0 ? 0 : rows.waker[tid] },
+  });
 }
+
+/** The calls that sleep for semaphores and queues. */
+const SLEPT_IN: Readonly<Record<number, number>> = {
+  [K_SEM]: SYS_semop,
+  [K_SEND]: SYS_msgsnd,
+  [K_RECEIVE]: SYS_msgrcv,
+};
 
 /**
  * A waker has given semaphores to `tid`: those who sleep for them on wait for that one now. The page
@@ -205,7 +230,9 @@ function lockSlow(k: Site, mtx: Int32Array, row: number, key: () => LockKey): vo
     k.stuck(owner);
   });
   const now = profile.nanos();
-  const point = profile.point(key(), jidAt(profile, k.self));
+  const lock = key();
+  const own = jidAt(profile, k.self);
+  const point = profile.point(lock, own);
   profile.begins(point, first, 1);
   let since = from;
   for (const part of [...parts, { jid, until: now }]) {
@@ -213,6 +240,14 @@ function lockSlow(k: Site, mtx: Int32Array, row: number, key: () => LockKey): vo
     since = part.until;
   }
   profile.waited(point, now - from);
+  if (profile.trace === null) return;
+  profile.trace.waited({
+    ...{ began: from, over: now, woken: 0, waker: 0, holder: 0, blamed: jid, jid: own },
+    ...{ kind: lock.kind, id: lock.id, num: lock.kind === K_MUTEX ? lock.ix : lock.num },
+    // The kernel's thread has a line of its own in a trace: it waits in the middle of anybody's call.
+    pid: k.self === KERNEL_OWNER ? 0 : profile.tables.waits.self[k.curtid],
+    ...{ sysno: k.cursys, verdict: V_OK },
+  });
 }
 
 export const pageKey = (page: IpcPage): LockKey =>

@@ -13,6 +13,7 @@ import { IPC_R, IPC_W, ipcidToIx } from "@jailyard/abi/ipc";
 import { type Msgbuf, msqidDs } from "@jailyard/abi/msg";
 import { NO_REASON, type Reason } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembuf, type Sembufs, semidDs } from "@jailyard/abi/sem";
+import { SYS_msgctl, SYS_msgrcv, SYS_msgsnd, SYS_semctl, SYS_semop } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
 import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
 import { type Asleep, goOn, lockAsleep, unlockAsleep } from "./asleep.ts";
@@ -37,6 +38,7 @@ import type { UndoVector } from "./semundo.ts";
 import { keepSops, semcheck, semopLocked, semopOne } from "./semvec.ts";
 import { type Caller, lockPage, lockQueue, type Subject, unlockPage, unlockQueue } from "./site.ts";
 import { awaken, unlink } from "./sleepq.ts";
+import { V_KILLED } from "./trace.ts";
 
 /** What a process at the gate knows of itself, and the word that says whether it holds still. */
 export interface Identity {
@@ -46,6 +48,7 @@ export interface Identity {
   readonly undo: UndoVector;
 }
 
+const SYSNO = { semop: SYS_semop, msgsnd: SYS_msgsnd, msgrcv: SYS_msgrcv } as const;
 const NO_BYTES = new Uint8Array(0);
 
 const NOBODY: Subject = {
@@ -98,14 +101,14 @@ export class MappedProcess implements Caller {
   }
 
   /** May calls be made at all, and does it know itself? */
-  ready(): boolean {
+  ready(sysno: number): boolean {
     const { site } = this;
     if (site.behind) site.follow();
     if (site.behind && site.isBroken) return false;
     const grant = this.#words[this.#grantAt];
     if (grant <= 0) return false;
     if (grant !== this.#grant) this.#introduce(grant);
-    site.enter(this.tid);
+    site.enter(this.tid, sysno);
     return true;
   }
 
@@ -134,7 +137,7 @@ export class MappedProcess implements Caller {
     const page = site.lastSem(semid);
     if (page === null || this.#grant === 0) return false;
     try {
-      site.enter(this.tid);
+      site.enter(this.tid, SYS_semop);
       lockPage(site, page);
       const done = this.#may(page) && semopOne(site, this, page, num, op, undo);
       unlockPage(page);
@@ -165,7 +168,7 @@ export class MappedProcess implements Caller {
     const { site } = this;
     const { boot } = site;
     if (sops.length > SMALL_SOPS && (sops.length > boot.semopm || boot.racct)) return EGATE;
-    const mapped = this.ready() ? site.sem(semid) : null;
+    const mapped = this.ready(SYS_semop) ? site.sem(semid) : null;
     if (mapped === null) return EGATE;
     const { page } = mapped;
     lockPage(site, page);
@@ -218,7 +221,7 @@ export class MappedProcess implements Caller {
   }
 
   #callSet(semid: number, call: OnPage<SemPage>): Errno {
-    const mapped = this.ready() ? this.site.sem(semid) : null;
+    const mapped = this.ready(SYS_semctl) ? this.site.sem(semid) : null;
     if (mapped === null) return EGATE;
     lockPage(this.site, mapped.page);
     const error = this.#locked(mapped, call);
@@ -247,7 +250,7 @@ export class MappedProcess implements Caller {
   }
 
   #callQueue(msqid: number, call: OnPage<MsgPage>): Errno {
-    const mapped = this.ready() ? this.site.msg(msqid) : null;
+    const mapped = this.ready(SYS_msgctl) ? this.site.msg(msqid) : null;
     if (mapped === null) return EGATE;
     lockQueue(this.site, mapped.page);
     const error = this.#locked(mapped, call);
@@ -276,7 +279,7 @@ export class MappedProcess implements Caller {
 
   #msgsnd(msqid: number, send: MsgSend): Errno {
     const { site } = this;
-    const mapped = this.ready() ? site.msg(msqid) : null;
+    const mapped = this.ready(SYS_msgsnd) ? site.msg(msqid) : null;
     if (mapped === null) return EGATE;
     const { page } = mapped;
     lockQueue(site, page);
@@ -305,7 +308,7 @@ export class MappedProcess implements Caller {
 
   #msgrcv(msqid: number, want: MsgWant): Errno {
     const { site } = this;
-    const mapped = this.ready() ? site.msg(msqid) : null;
+    const mapped = this.ready(SYS_msgrcv) ? site.msg(msqid) : null;
     if (mapped === null) return EGATE;
     const { page } = mapped;
     lockQueue(site, page);
@@ -328,7 +331,7 @@ export class MappedProcess implements Caller {
     const asleep = this.asleep!;
     site.mend();
     if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
-    site.enter(this.tid);
+    site.enter(this.tid, SYSNO[asleep.call]);
     lockAsleep(site, asleep);
     if (this.#ends()) {
       unlockAsleep(site, asleep);
@@ -339,7 +342,7 @@ export class MappedProcess implements Caller {
     this.td_timedout = how === TIMEDOUT;
     const error = how === KILLED ? EDEAD : goOn(site, this, asleep, how);
     unlockAsleep(site, asleep);
-    if (error !== ESLEEP) waitOver(site, this.tid);
+    if (error !== ESLEEP) waitOver(site, this.tid, how === KILLED ? V_KILLED : error);
     if (error === ESLEEP || error === EGATE) return error;
     this.asleep = null;
     site.sleptOn.delete(this);
@@ -385,7 +388,7 @@ export class MappedProcess implements Caller {
     const { site, tid, asleep } = this;
     if (asleep === null) return;
     site.mend();
-    site.enter(tid);
+    site.enter(tid, SYSNO[asleep.call]);
     lockAsleep(site, asleep);
     if (site.commons.sleepers.isAsleep(tid)) {
       unlink(site, tid, asleep.page);

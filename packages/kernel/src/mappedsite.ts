@@ -15,6 +15,7 @@ import { Profile } from "./profile.ts";
 import { mostSops, type SemPage, semPage } from "./sempage.ts";
 import type { UndoVector } from "./semundo.ts";
 import type { Site } from "./site.ts";
+import type { Trace } from "./trace.ts";
 
 /** A page on its way to a thread. */
 export interface Mapping {
@@ -88,6 +89,7 @@ export class MappedSite implements Site {
   readonly brokenAt: number;
   readonly #dropsAt: number;
   readonly #callerAt: number;
+  cursys = 0;
   readonly #callsAt: number;
   readonly sops: Sembufs;
   readonly #ringKernel: () => void;
@@ -105,7 +107,7 @@ export class MappedSite implements Site {
 
   /**
    * `self` owns the locks taken here; `home` is where its processes sleep; `receive` takes what the
-   * kernel has posted, and maps it; `nanos` is the profile's clock.
+   * kernel has posted, and maps it; `nanos` is the profile's clock, and `trace` told of waits.
    */
   constructor(
     commons: Commons,
@@ -114,8 +116,9 @@ export class MappedSite implements Site {
     ringKernel: () => void,
     receive: () => void,
     nanos: () => number,
+    trace: Trace | null,
   ) {
-    this.profile = new Profile(commons.profile, STATS.indexOf(boot.stats), nanos);
+    this.profile = new Profile(commons.profile, STATS.indexOf(boot.stats), nanos, trace);
     this.isFull = this.profile.full;
     this.#receive = receive;
     this.self = self;
@@ -175,8 +178,13 @@ export class MappedSite implements Site {
   }
 
   /** Process `tid` begins to make a call: who holds a lock is found by this if the thread dies. */
-  enter(tid: number): void {
+  enter(tid: number, sysno: number): void {
     this.headWords[this.#callerAt] = tid;
+    this.cursys = sysno;
+  }
+
+  get curtid(): number {
+    return this.headWords[this.#callerAt];
   }
 
   count(): void {

@@ -26,6 +26,7 @@ import {
 import { asleep, unsleep } from "./runq.ts";
 import { semexit } from "./semctl.ts";
 import { deny, interrupted, REAPED, RUNNING, SLEEPING, type Thread, ZOMBIE } from "./thread.ts";
+import { T_EXIT, T_PROC, V_KILLED } from "./trace.ts";
 import { vmspaceExit, vmspaceFork } from "./vm.ts";
 
 const PID_MAX = 99_999;
@@ -78,8 +79,10 @@ function allocProc(k: Kernel, cred: Ucred, parent: Thread | null, comm: string):
   k.threads[tid] = td;
   k.procs.set(td.p_pid, td);
   k.profile.setJid(td.p_pid, cred.cr_prison.pr_id);
+  tell(k, T_PROC, td);
   k.book.jails.set(cred.cr_prison.pr_id, cred.cr_prison.pr_name);
-  waitOver(k, tid); // of a process that had the row before and could not say so
+  waitOver(k, tid, V_KILLED); // of a process that had the row before and could not say so
+  k.profile.setRow(tid, td.p_pid);
   parent?.p_children.add(td);
   prisonHold(cred.cr_prison);
   prisonUse(cred.cr_prison);
@@ -155,8 +158,14 @@ export function exec(k: Kernel, td: Thread, comm: string): Errno {
   vmspaceExit(k, td);
   td.p_sigcatch = 0;
   td.p_comm = comm;
+  tell(k, T_PROC, td);
   td.td_retval = 0;
   return OK;
+}
+
+/** Whoever has asked for a trace is told of a process. */
+export function tell({ profile }: Kernel, type: number, { p_pid, p_ucred, p_comm }: Thread): void {
+  profile.trace?.process(type, profile.nanos(), p_pid, p_ucred.cr_prison.pr_id, p_comm);
 }
 
 /**
@@ -166,10 +175,14 @@ export function exec(k: Kernel, td: Thread, comm: string): Errno {
  */
 export function exit1(k: Kernel, td: Thread, xstat: number): void {
   if (td.p_state === ZOMBIE || td.p_state === REAPED) return;
+  const { curtid } = k;
+  k.curtid = td.tid; // whom its SEM_UNDO wakes it has woken
   k.hooks.dying(td);
   semexit(k, td);
   vmspaceExit(k, td);
   fdescfree(k, td);
+  k.curtid = curtid;
+  tell(k, T_EXIT, td);
   td.p_state = ZOMBIE;
   td.p_xstat = xstat;
   for (const child of td.p_children) abandon(k, child);

@@ -13,6 +13,7 @@
  */
 import { NOBODY } from "@jailyard/abi/contention";
 import { bytesOf, type Carver, type Columns } from "@jailyard/memory/page";
+import type { Trace } from "./trace.ts";
 
 export const OFF = 0;
 export const CONTENDED = 1;
@@ -64,6 +65,8 @@ const WAITS = {
   began: "f64",
   since: "f64", // up to here the wait is laid to somebody
   woken: "f64", // when it was woken; 0 while it sleeps
+  waker: "i32", // pid of who did; 0: not known
+  self: "i32", // pid of the process that has the row
 } as const;
 
 const HISTS = { counts: "i32" } as const;
@@ -169,8 +172,16 @@ export class Profile {
   readonly nanos: () => number;
   /** Mode full: since when this thread holds a global mutex, by its row. */
   readonly heldSince = new Map<number, number>();
+  /** Where this thread tells of waits; null: nobody wants to know. */
+  readonly trace: Trace | null;
 
-  constructor(tables: ProfileTables, mode: number, nanos: () => number) {
+  constructor(
+    tables: ProfileTables,
+    mode: number,
+    nanos: () => number,
+    trace: Trace | null = null,
+  ) {
+    this.trace = trace;
     this.tables = tables;
     this.mode = mode;
     this.on = mode !== OFF;
@@ -185,6 +196,11 @@ export class Profile {
 
   setJid(pid: number, jid: number): void {
     this.tables.jidOf[pid] = jid;
+  }
+
+  /** The process has this row from now on. */
+  setRow(tid: number, pid: number): void {
+    this.tables.waits.self[tid] = pid;
   }
 
   /** The jail whose thread waits at this home, and owns locks in its name. */

@@ -6,7 +6,18 @@
  * as prison_racct does: a rule outlives the jail. There is one login class, `default`. Of the
  * actions there are deny and log, which only counts. [COM-33] to [COM-35] [TOOL-46] to [TOOL-52]
  */
-import { EEXIST, EINVAL, ENOSYS, EPERM, ERANGE, type Errno, ESRCH, OK } from "@jailyard/abi/errno";
+import {
+  EEXIST,
+  EINVAL,
+  ENAMETOOLONG,
+  ENOSYS,
+  EPERM,
+  ERANGE,
+  type Errno,
+  ESRCH,
+  OK,
+} from "@jailyard/abi/errno";
+import { MAXHOSTNAMELEN } from "@jailyard/abi/jail";
 import { COM, TOOL } from "@jailyard/abi/reason";
 import type { Pid } from "@jailyard/abi/types";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
@@ -263,8 +274,8 @@ const refuse = (td: Thread | null, error: Errno): Errno =>
 
 /**
  * rctl_add_rule(2).
- * @returns OK; ENOSYS, EPERM; EINVAL for a rule that is malformed or not complete, ERANGE for its
- * amount, ESRCH for a process that is not there, EEXIST for a rule that is
+ * @returns OK; ENOSYS, EPERM; EINVAL for a rule that is malformed or not complete, ENAMETOOLONG for
+ * a name that no jail can have, ERANGE for its amount, ESRCH for a process that is not there, EEXIST for a rule that is
  */
 export function rctlAddRule(k: Kernel, td: Thread | null, text: string): Errno {
   const error = rctlCheck(k, td);
@@ -273,6 +284,7 @@ export function rctlAddRule(k: Kernel, td: Thread | null, text: string): Errno {
   if (typeof filter === "number") return refuse(td, filter);
   const rule = wholeRule(filter);
   if (rule === null) return refuse(td, EINVAL);
+  if (rule.id.length >= MAXHOSTNAMELEN) return refuse(td, ENAMETOOLONG);
   if (rule.subject === "process" && !k.procs.has(Number(rule.id) as Pid)) return refuse(td, ESRCH);
   const { rules } = k.racct!;
   if (rules.some((other) => matches(other, filter) && other.per === rule.per)) {

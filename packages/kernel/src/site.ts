@@ -59,6 +59,9 @@ export interface Site {
   /** What to do with an owner that does not let go. */
   readonly stuck: Stuck;
   readonly profile: Profile;
+  /** Row of the process whose call runs here now, 0: nobody's; and the number of the call. */
+  readonly curtid: number;
+  readonly cursys: number;
   /** Memory for the undo vector of a process that has none. */
   makeUndo(td: Caller): UndoVector;
   /** End the sleep of a process that was taken out of its queue. */

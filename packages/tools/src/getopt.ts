@@ -87,7 +87,13 @@ export const argumentOf = ({ options }: Options, letter: string): string | undef
 export const countOf = ({ options }: Options, letter: string): number =>
   options.filter((option) => option.letter === letter).length;
 
-/** atoi(3): the decimal number at the beginning, cut to an int; 0 for anything else. */
+const INT_MAX = 0x7fffffff;
+
+/**
+ * atoi(3): the decimal number at the beginning; 0 for anything else. One that is no int becomes the
+ * next that is: FreeBSD's wraps, so that for its ipcrm 4294967295 is -1, and means everything.
+ */
 export function atoi(text: string): number {
-  return Number(/^\s*[+-]?\d+/.exec(text)?.[0] ?? 0) | 0;
+  const value = Number(/^\s*[+-]?\d+/.exec(text)?.[0] ?? 0);
+  return Math.max(-INT_MAX - 1, Math.min(INT_MAX, value));
 }

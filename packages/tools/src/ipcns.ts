@@ -9,6 +9,7 @@ import { columnLines } from "./columns.ts";
 import { commandOf, execute } from "./execvp.ts";
 import { argumentOf, countOf, getopt, type Options } from "./getopt.ts";
 import { attempt, failed, reasonOf, type Surroundings, tool, usage } from "./tool.ts";
+import { jsonLine } from "./vis.ts";
 import { warnx } from "./warn.ts";
 
 const USAGE = [
@@ -47,7 +48,7 @@ async function list(p: Process, parsed: Options): Promise<number> {
   const wanted = facilitiesOf(parsed);
   const rows = (await p.ipcns_list()).filter(({ facility }) => wanted.includes(facility));
   if (countOf(parsed, "json") > 0) {
-    p.print(JSON.stringify(rows));
+    p.print(jsonLine(rows));
     return 0;
   }
   const columns = HEADINGS.map((heading) => ({ heading, isNumber: NUMBERS.has(heading) }));

@@ -32,6 +32,7 @@ import { waitsLines, waitsOf } from "./ipcswaits.ts";
 import { type JailFilter, jailFilter } from "./jails.ts";
 import { uidOf } from "./owners.ts";
 import { tool } from "./tool.ts";
+import { jsonLine } from "./vis.ts";
 import { complain, warnx } from "./warn.ts";
 
 const USAGE = [
@@ -195,14 +196,14 @@ async function printColumns(p: Process, wanted: Seen, columns: readonly string[]
 
 async function printUsage(p: Process, { json, jails, jail }: Seen): Promise<number> {
   const usage = await usageOf(p, jail, jails);
-  if (json) p.print(JSON.stringify({ usage }));
+  if (json) p.print(jsonLine({ usage }));
   else for (const line of usageTable(usage, jails)) p.print(line);
   return 0;
 }
 
 async function printWaits(p: Process, { json, lists, jail }: Seen): Promise<number> {
   const waits = await waitsOf(p, lists, jail);
-  if (json) p.print(JSON.stringify({ waits }));
+  if (json) p.print(jsonLine({ waits }));
   else for (const line of waitsLines(waits)) p.print(line);
   return 0;
 }
@@ -231,6 +232,6 @@ async function printJson(p: Process, wanted: Seen): Promise<number> {
       ...row.ds,
     }));
   }
-  p.print(JSON.stringify(out));
+  p.print(jsonLine(out));
   return 0;
 }

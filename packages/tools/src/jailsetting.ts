@@ -90,6 +90,7 @@ async function carryOut(
   if (how.create && !how.modify && !how.restart && jail !== null)
     return `"${title}" already exists`;
   if (how.modify && !how.create && jail === null && title !== "") return `"${title}" not found`;
+  if (how.modify && !how.create && jail === null) return onlyCall(p, described, how); // says why not
   const changes = how.modify && jail !== null;
   const first = changes ? await change(p, described, how, jail) : null;
   const again = how.restart && jail !== null && (!changes || first !== null);
@@ -100,6 +101,12 @@ async function carryOut(
     if (how.verbose) p.print(`${jail.name}: removed`);
   }
   return create(p, described, how, uid);
+}
+
+/** A change of no jail in particular: the kernel has a text for it. [JAIL-41] */
+async function onlyCall(p: Process, { title, params }: Described, how: JailHow) {
+  const jid = await call(p, title, params, JAIL_UPDATE, how);
+  return typeof jid === "string" ? jid : null;
 }
 
 /** @returns why not */

@@ -13,6 +13,7 @@ import { allJails, jailNamed } from "./jails.ts";
 import { effectiveLines, effectiveOf } from "./jlseffective.ts";
 import { cut, left, most, right } from "./printf.ts";
 import { tool } from "./tool.ts";
+import { jsonLine } from "./vis.ts";
 import { warnx } from "./warn.ts";
 
 const USAGE = "usage: jls [-acdhNnqsv] [-j jail] [--json] [--effective] [param ...]";
@@ -35,7 +36,7 @@ export default tool("jls", async (p) => {
   if (typeof jails === "string") return refuse(p, jails);
   if (wanted.effective) {
     const rows = await effectiveOf(p, jails);
-    for (const line of wanted.json ? [JSON.stringify({ jails: rows })] : effectiveLines(rows)) {
+    for (const line of wanted.json ? [jsonLine({ jails: rows })] : effectiveLines(rows)) {
       p.print(line);
     }
     return 0;
@@ -76,7 +77,7 @@ async function jailsOf(p: Process, { letters, jail }: Wanted): Promise<JailInfo[
 }
 
 function linesOf(wanted: Wanted, jails: readonly JailInfo[]): string[] | string {
-  if (wanted.json) return [JSON.stringify({ jails })];
+  if (wanted.json) return [jsonLine({ jails })];
   if (wanted.params !== null) return paramLines(wanted, wanted.params, jails);
   if (wanted.letters.has("v")) return verboseLines(jails);
   return tableLines(jails, wanted.letters.has("N"));

@@ -13,10 +13,11 @@ import { jailNamed } from "./jails.ts";
 import { uidOf } from "./owners.ts";
 import { KEYWORDS, keywordNamed, type PsColumn } from "./pscolumns.ts";
 import { tool, usage } from "./tool.ts";
+import { jsonLine } from "./vis.ts";
 import { complain, warnx } from "./warn.ts";
 
 const USAGE = [
-  "usage: ps [-aAdejlux] [-J jails] [-o fmt] [-O fmt] [-p pids] [-U users] [--json]",
+  "usage: ps [-aAcdefHhjlSuwx] [-J jails] [-o fmt] [-O fmt] [-p pids] [-U users] [--json] [pid ...]",
   "       ps -L",
 ];
 const DEFAULT = "pid,jid,stat,wchan,command";
@@ -29,9 +30,8 @@ const FORMATS: Readonly<Record<string, string>> = {
 type Keeps = (proc: KinfoProc) => boolean;
 
 export default tool("ps", async (p) => {
-  const parsed = getopt(p.args, "aAdejluxJ:o:O:p:U:L", { json: false });
+  const parsed = getopt(dashed(p.args), "aAcdefHhjlSuwxJ:o:O:p:U:L", { json: false });
   if (typeof parsed === "string") return usage(p, USAGE, parsed);
-  if (parsed.operands.length > 0) return usage(p, USAGE);
   if (parsed.options.some(({ letter }) => letter === "L")) {
     p.print(Object.keys(KEYWORDS).join(" "));
     return 0;
@@ -41,10 +41,14 @@ export default tool("ps", async (p) => {
   if (columns === null || keeps === null) return 1;
   const procs = (await p.kinfo_procs()).filter((proc) => keeps.every((keep) => keep(proc)));
   if (parsed.options.some(({ letter }) => letter === "json")) {
-    p.print(JSON.stringify({ processes: procs }));
+    p.print(jsonLine({ processes: procs }));
   } else for (const line of psLines(columns, procs)) p.print(line);
   return procs.length === 0 ? 1 : 0;
 });
+
+/** `aux` is `-aux`, as it was before there were dashes. */
+const dashed = (args: readonly string[]): readonly string[] =>
+  /^[A-Za-z]+$/.test(args[0] ?? "") ? [`-${args[0]}`, ...args.slice(1)] : args;
 
 const psLines = (columns: readonly PsColumn[], procs: readonly KinfoProc[]): string[] =>
   columnLines(
@@ -79,9 +83,10 @@ function columnsOf(p: Process, { options }: Options): PsColumn[] | null {
 const words = (text: string): string[] => text.split(/[,\s]+/).filter((word) => word !== "");
 
 /** A process has to pass each option; null once a wrong argument is complained of. */
-async function filtersOf(p: Process, { options }: Options): Promise<Keeps[] | null> {
+async function filtersOf(p: Process, { options, operands }: Options): Promise<Keeps[] | null> {
   const filters: Keeps[] = [];
-  for (const { letter, argument } of options) {
+  const pids = operands.length === 0 ? [] : [{ letter: "p", argument: operands.join() }];
+  for (const { letter, argument } of [...options, ...pids]) {
     if (!(letter in ARGUMENTS)) continue;
     const wanted = new Set<number>();
     for (const word of words(argument)) {

@@ -9,6 +9,7 @@ import { getopt } from "./getopt.ts";
 import { humanized } from "./humanize.ts";
 import { kernelRule, shownRule } from "./rctlrule.ts";
 import { attempt, failed, reasonOf, tool, usage } from "./tool.ts";
+import { jsonLine } from "./vis.ts";
 import { warnx } from "./warn.ts";
 
 const USAGE = [
@@ -99,7 +100,7 @@ async function carryOut(
     if (how.json) results.push({ filter: rule, result: result.of ?? null });
     else for (const line of operation.lines(result.of, how)) p.print(line);
   }
-  if (how.json) p.print(JSON.stringify({ rctl: results }));
+  if (how.json) p.print(jsonLine({ rctl: results }));
   return status;
 }
 

@@ -10,6 +10,7 @@ import type { Process } from "@jailyard/trap/process";
 import type { SysctlAbout } from "@jailyard/trap/records";
 import { getopt, type Options } from "./getopt.ts";
 import { attempt, failed, reasonOf, tool, usage } from "./tool.ts";
+import { jsonLine } from "./vis.ts";
 import { complain, warnx } from "./warn.ts";
 
 const USAGE = [
@@ -32,7 +33,7 @@ export default tool("sysctl", async (p) => {
   const run = new Run(p, letters);
   if (all) await run.show(await p.sysctlnames());
   else await run.each(parsed);
-  if (letters.has("json")) p.print(JSON.stringify({ sysctl: run.found }));
+  if (letters.has("json")) p.print(jsonLine({ sysctl: run.found }));
   return run.status;
 });
 
@@ -147,7 +148,8 @@ function namesBelow(names: readonly string[], name: string): string[] {
 function integerOf(text: string): number | null {
   const [, sign, digits] = /^\s*([+-]?)(0x[0-9a-f]+|\d+)\s*$/i.exec(text) ?? [];
   if (digits === undefined) return null;
-  const isOctal = /^0[0-7]+$/.test(digits);
+  const isOctal = /^0\d/.test(digits);
+  if (isOctal && /[89]/.test(digits)) return null;
   const value = isOctal ? Number.parseInt(digits, 8) : Number(digits);
   if (!Number.isSafeInteger(value)) return null;
   return sign === "-" ? -value : value;

@@ -5,6 +5,7 @@ import { refusalText } from "@jailyard/abi/refusal";
 import { SysError } from "@jailyard/abi/syserror";
 import type { Process } from "@jailyard/trap/process";
 import { type AwaitedProgram, program } from "@jailyard/trap/program";
+import { visible } from "./vis.ts";
 import { complain, warnx } from "./warn.ts";
 
 /** What a tool gets beside its arguments from whoever starts it. */
@@ -28,7 +29,8 @@ const refusals = new AsyncLocalStorage<SysError[]>();
 export function tool(name: string, main: ToolMain): AwaitedProgram {
   return program(name, (p, arg) => {
     const { asked, args } = whyAsked(name, p.args);
-    const own = Object.create(p, { args: { value: args } }) as Process;
+    const print = (line: string): void => p.print(visible(line));
+    const own = Object.create(p, { args: { value: args }, print: { value: print } }) as Process;
     return refusals.run([], async () => {
       const status = await mainOf(own, main, (arg ?? {}) as Surroundings);
       const last = refusals.getStore()?.at(-1);

@@ -5,6 +5,7 @@ import { jailOf, keyOf, permOf } from "./ipcscolumns.ts";
 import { userName } from "./owners.ts";
 import { left, right } from "./printf.ts";
 import type { Unused } from "./unused.ts";
+import { jsonLine } from "./vis.ts";
 
 /** A heading and a line an object; on the host with true keys and jails. */
 export function unusedLines(unused: readonly Unused[]): string[] {
@@ -28,5 +29,5 @@ export function unusedJson(unused: readonly Unused[]): string {
     idleSeconds: Math.floor(idle),
     why,
   }));
-  return JSON.stringify({ unused: rows });
+  return jsonLine({ unused: rows });
 }

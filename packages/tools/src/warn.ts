@@ -1,5 +1,6 @@
 /** Standard error of a tool: a record beside its lines of output. */
 import type { Process } from "@jailyard/trap/process";
+import { visible } from "./vis.ts";
 
 /** What a tool emits for a line on standard error. */
 export interface ErrorLine {
@@ -14,7 +15,7 @@ export function warnx(p: Process, text: string): void {
   complain(p, `${p.comm}: ${text}`);
 }
 
-/** A line as it is. */
+/** A line without the program's name. */
 export function complain(p: Process, line: string): void {
-  p.emit({ stderr: line } satisfies ErrorLine);
+  p.emit({ stderr: visible(line) } satisfies ErrorLine);
 }

@@ -47,7 +47,7 @@ export interface KernThread {
 
 /** Who is told of calls as the kernel takes them up. `came`: see CAME. */
 export interface GateWatch {
-  begin(thread: KernThread, came: number): void;
+  begin(thread: KernThread, slot: number, sysno: number, came: number): void;
   idle(): void;
 }
 
@@ -123,8 +123,9 @@ export class KernelGate {
       if (slot >= shape.slots) continue; // a thread that scribbles hurts only itself
       const row = thread.page.row(slot);
       this.bell[BELL_BUSY] = 1;
-      this.watch?.begin(thread, words[row + CAME]);
-      dispatch(thread, slot, words[row + SYSNO]);
+      const { [row + SYSNO]: sysno } = words;
+      this.watch?.begin(thread, slot, sysno, words[row + CAME]);
+      dispatch(thread, slot, sysno);
       taken++;
     }
     return taken;

@@ -27,26 +27,34 @@ export default program(
       await p.label(id, LOCK, "WALWriteLock");
     },
 
-    /** Hold the lock for a known time in every round; the other is waiting before it begins. */
+    /**
+     * Hold the lock for a while in every round; the other is waiting before the while begins. Tells
+     * between which times, in milliseconds, all holds and all waits of the other lay.
+     */
     async hold(p, arg) {
       const { rounds, holdMs } = arg as Argument;
       const id = await set(p);
-      let [held, awaited] = [0, 0];
+      const held = { least: 0, most: 0 };
+      let awaited = 0;
       for (let i = 0; i < rounds; i++) {
+        const called = performance.now();
         await p.semop(id, [[LOCK, -1]]);
         const taken = performance.now();
         await p.semop(id, [[HELD, +1]]);
         while ((await p.semctl(id, LOCK, GETNCNT)) === 0) await sleep(0);
         const from = performance.now();
         await sleep(holdMs);
+        const until = performance.now();
         await p.semop(id, [[LOCK, +1]]);
-        held += performance.now() - taken;
-        awaited += performance.now() - from;
+        held.least += until - taken;
+        held.most += performance.now() - called;
+        awaited += until - from;
         await p.semop(id, [[OVER, -1]]);
       }
       p.emit({ held, awaited });
     },
 
+    /** Tells how long the waits were at most, all together. */
     async wait(p, arg) {
       const { rounds } = arg as Argument;
       const id = await set(p);

@@ -75,7 +75,8 @@ export class CentralYard {
     const { limits = {}, jails = {}, procs, steps } = conform;
     const placement = this.#placement;
     const settings = { virtualClock: true, slots: SLOTS, maxproc: MAXPROC, placement };
-    this.#yard ??= await boot({ ...settings, log: "silent" });
+    // The agents keep nothing: their threads serve case after case.
+    this.#yard ??= await boot({ ...settings, reuseThreads: true, log: "silent" });
     await this.#yard.reset(limits);
     const signals = steps.flatMap((step) => (step.call === "signal" ? [step.args.sig] : []));
     this.#signals = [...new Set(signals)]

@@ -4,6 +4,7 @@ import type { Jail } from "@jailyard/host/jail";
 import type { LogLevel } from "@jailyard/host/log";
 import { boot, type Yard, type YardConfig } from "@jailyard/host/yard";
 import type { Model } from "@jailyard/kernel/model";
+import type { Recorder } from "../trace/recorder.ts";
 import type { Manner } from "./manner.ts";
 
 /** What a scenario needs of whoever runs it. */
@@ -15,6 +16,8 @@ export interface Context {
   readonly signal?: AbortSignal;
   /** A yard is up; null: it goes down. */
   readonly onYard?: (yard: Yard | null) => void;
+  /** Takes down every wait of the yard. */
+  readonly recorder?: Recorder;
 }
 
 /** The signal of the context was raised. */
@@ -29,19 +32,22 @@ export async function inYard<T>(
   work: (yard: Yard) => Promise<T>,
 ): Promise<T> {
   if (cx.signal?.aborted) throw new Interrupted();
-  const yard = await boot({ ...cx.manner, ...config, log: cx.log });
+  const trace = cx.recorder && { trace: cx.recorder.records };
+  const yard = await boot({ ...cx.manner, ...config, ...trace, log: cx.log });
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   const interrupt = (): void => reject(new Interrupted());
   cx.signal?.addEventListener("abort", interrupt);
   try {
     if (cx.signal?.aborted) throw new Interrupted();
     cx.onYard?.(yard);
+    cx.recorder?.follow(yard);
     const done = work(yard);
     done.catch(() => {}); // it fails late, once the yard goes down under it
     return await Promise.race([done, interrupted, yard.failed]);
   } finally {
     cx.signal?.removeEventListener("abort", interrupt);
     cx.onYard?.(null);
+    await cx.recorder?.leave();
     await yard.shutdown();
   }
 }

@@ -58,7 +58,10 @@ const textsOf = (histograms: WorkloadResult["histograms"]): Part["hdrs"] =>
   Object.fromEntries(Object.entries(histograms).map(([name, { hdr }]) => [name, hdr]));
 
 /** A count by the second. */
-export const rateOf = (parts: readonly Part[], count: (part: Part) => number): Statistic => {
+export const rateOf = <P extends Part>(
+  parts: readonly P[],
+  count: (part: P) => number,
+): Statistic => {
   const [counts, seconds] = [parts.map(count), parts.map((part) => part.seconds)];
   return (weights) => {
     let [sum, time] = [0, 0];

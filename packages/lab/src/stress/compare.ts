@@ -11,14 +11,17 @@ import {
   ratioOf,
   type Statistic,
 } from "./bootstrap.ts";
-import { figureText } from "./figuretext.ts";
+import { eventDifferences, lockDifferences, sentenceOf } from "./comparelocks.ts";
 import type { RunFile } from "./runfile.ts";
 
 export interface Difference extends Ratio {
-  readonly workload: string;
+  /** One of the two is null. */
+  readonly workload: string | null;
+  /** A lock's label or name, or a wait event of PostgreSQL. */
+  readonly lock: string | null;
   /** `throughput`, `p99 of waits`, … */
   readonly figure: string;
-  readonly unit: "ops/s" | "ms" | "errors/s";
+  readonly unit: "ops/s" | "ms" | "errors/s" | "waits/s" | "s/s";
   /** More is better, as of throughput. */
   readonly moreIsBetter: boolean;
   readonly sentence: string;
@@ -43,10 +46,14 @@ export function compare(before: RunFile, after: RunFile): Comparison {
     const [a, b] = [before, after].map((run) => partsOf(run, name, repetitions));
     return differencesOf(name, a, b);
   });
+  const locks = [
+    ...lockDifferences(before, after, repetitions),
+    ...eventDifferences(before, after),
+  ];
   return {
     changed: changedIn(before, after),
     cautions: cautionsOf(before, after, repetitions, differences),
-    differences,
+    differences: [...differences, ...locks],
   };
 }
 
@@ -71,8 +78,8 @@ function differencesOf(workload: string, a: readonly Part[], b: readonly Part[])
     if (first === null || second === null) return;
     const ratio = ratioOf({ parts: a, of: first }, { parts: b, of: second });
     if (ratio.before === 0 && ratio.after === 0) return;
-    const sentence = sentenceOf(workload, kind.figure, ratio);
-    all.push({ workload, ...kind, ...ratio, sentence });
+    const sentence = sentenceOf(`${kind.figure} of ${workload}`, ratio);
+    all.push({ workload, lock: null, ...kind, ...ratio, sentence });
   };
   add({ figure: "throughput", unit: "ops/s", moreIsBetter: true }, (parts) =>
     rateOf(parts, ({ operations }) => operations),
@@ -84,18 +91,6 @@ function differencesOf(workload: string, a: readonly Part[], b: readonly Part[])
     rateOf(parts, ({ errors }) => errors),
   );
   return all;
-}
-
-/** `p99 of waits of sem rose 2.1× [1.9, 2.3]`. */
-function sentenceOf(workload: string, figure: string, { ratio, before, interval }: Ratio): string {
-  const what = `${figure} of ${workload}`;
-  if (before === 0) return `${what} came up: there was none before`;
-  const times = `${figureText(ratio)}×`;
-  if (interval === null) return `${what} is ${times}; too few slices to say how sure that is`;
-  const [low, high] = interval;
-  const range = `[${figureText(low)}, ${figureText(high)}]`;
-  if (low <= 1 && high >= 1) return `${what} did not change by more than chance: ${times} ${range}`;
-  return `${what} ${ratio > 1 ? "rose" : "fell to"} ${times} ${range}`;
 }
 
 function changedIn(before: RunFile, after: RunFile): Comparison["changed"] {

@@ -14,13 +14,15 @@ import {
   makeJails,
   privateParams,
 } from "../scenario/inyard.ts";
+import type { Recorder } from "../trace/recorder.ts";
 import { Gauges } from "./gauges.ts";
 import { lockRows } from "./locks.ts";
+import { LockWatch } from "./lockslices.ts";
 import { Log } from "./log.ts";
 import { dealt, limitsFor, maxprocFor, slotsFor } from "./mix.ts";
 import { type Party, StressParty } from "./party.ts";
 import { PostgresParty } from "./postgresparty.ts";
-import type { JailResult, LockRow, Repetition, WaitFor } from "./runfile.ts";
+import type { JailResult, LockRow, LockSlices, Repetition, WaitFor } from "./runfile.ts";
 import type { StressSettings } from "./settings.ts";
 import { Tally } from "./tally.ts";
 import { Waits } from "./waits.ts";
@@ -73,10 +75,10 @@ export async function execute(
 ): Promise<Outcome> {
   if (cx.signal?.aborted) throw new Interrupted();
   // Not the signal: the yard is to stay until the parties have told what they measured.
-  const { log, onYard } = cx;
-  const quiet: Context = onYard === undefined ? { log } : { log, onYard };
+  const { log, onYard, recorder } = cx;
+  const quiet: Context = { log, ...(onYard && { onYard }), ...(recorder && { recorder }) };
   return inYard(quiet, yardConfig(settings), (yard) =>
-    new Execution(yard, settings, seed, cx.signal, progress).run(),
+    new Execution(yard, settings, seed, cx, progress).run(),
   );
 }
 
@@ -93,27 +95,32 @@ class Execution {
   readonly #settings: StressSettings;
   readonly #seed: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #recorder: Recorder | undefined;
   readonly #progress: (at: Progress) => void;
   readonly #log = new Log();
   readonly #tallies: Tally[];
   readonly #parties: Party[] = [];
   readonly #gauges = new Gauges();
   readonly #waits: Waits;
+  readonly #lockWatch: LockWatch;
+  #lockSlices: LockSlices[] = [];
   #began = 0;
 
   constructor(
     yard: Yard,
     settings: StressSettings,
     seed: number,
-    signal: AbortSignal | undefined,
+    { signal, recorder }: Context,
     progress: (at: Progress) => void,
   ) {
     this.#yard = yard;
     this.#settings = settings;
     this.#seed = seed;
     this.#signal = signal;
+    this.#recorder = recorder;
     this.#progress = progress;
     this.#waits = new Waits(yard, this.#log);
+    this.#lockWatch = new LockWatch(yard);
     const span = sliceSeconds(settings);
     this.#tallies = [...dealt(settings)].map(([name, procs]) => new Tally(name, procs, span));
   }
@@ -125,7 +132,10 @@ class Execution {
     if (ready.every(Boolean)) await this.#work();
     else await this.#endAll();
     const failures = await this.#failures();
-    const locks = lockRows(await this.#yard.contention());
+    await this.#gauges.stop();
+    const contention = await this.#yard.contention();
+    const locks = lockRows(contention);
+    this.#lockSlices = this.#lockWatch.results(contention.locks);
     const waitFor = this.#waits.all();
     const interrupted = this.#interrupted;
     return { repetition: await this.#result(), interrupted, locks, waitFor, failures };
@@ -190,8 +200,10 @@ class Execution {
   async #work(): Promise<void> {
     this.#began = performance.now();
     this.#log.began = Date.now();
+    if (this.#recorder !== undefined) this.#recorder.zero = this.#log.began;
     this.#log.event("go", null, "all begin to work");
     this.#gauges.begin();
+    this.#lockWatch.begin(this.#settings.seconds);
     const waits = setInterval(() => void this.#waits.look(), LOOK_MS);
     await Promise.all(this.#parties.map((party) => party.go()));
     const watch = setInterval(() => this.#tell("run", 0, 0), PROGRESS_MS);
@@ -202,6 +214,7 @@ class Execution {
       if (this.#settings.shared) await this.#together();
       await this.#allEnded(this.#settings.seconds * 1000 + 2 * PATIENCE_MS);
     } finally {
+      this.#lockWatch.end();
       clearInterval(watch);
       clearInterval(waits);
       this.#signal?.removeEventListener("abort", stop);
@@ -252,7 +265,6 @@ class Execution {
   }
 
   async #result(): Promise<Repetition> {
-    await this.#gauges.stop();
     const counts = new Map((await this.#yard.stats()).jails.map((jail) => [jail.name, jail]));
     const jails: JailResult[] = jailNames(this.#settings.jails).map((name) => {
       const each = this.#tallies.map((tally) => [tally.name, tally.jail(name)] as const);
@@ -266,6 +278,7 @@ class Execution {
       jails,
       events: this.#log.all(),
       gauges: this.#gauges.results(this.#settings),
+      lockSlices: this.#lockSlices,
     };
   }
 }

@@ -98,6 +98,24 @@ export interface Gauge {
   readonly used: readonly { readonly at: number; readonly used: number }[];
 }
 
+/** Waits for locks of one name, by slice of the run: in every jail that has one of that name. */
+export interface LockSlices {
+  /** The label that programs gave, or else the lock's name. */
+  readonly lock: string;
+  readonly kind: LockKind;
+  readonly slices: readonly LockSlice[];
+}
+
+/** Waits that were over in a span of the run. */
+export interface LockSlice {
+  readonly seconds: number;
+  readonly count: number;
+  /** What all of them took. */
+  readonly nanos: number;
+  /** Absent where nobody waited. */
+  readonly hdr?: string;
+}
+
 /** One run of the mix in a yard of its own. */
 export interface Repetition {
   readonly seed: number;
@@ -105,6 +123,8 @@ export interface Repetition {
   readonly jails: readonly JailResult[];
   readonly events: readonly RunEvent[];
   readonly gauges: readonly Gauge[];
+  /** Those that were waited for longest, longest first. */
+  readonly lockSlices?: readonly LockSlices[];
 }
 
 export interface Verdict {

@@ -50,6 +50,8 @@ const SCHEMA = {
     native: flag,
     json: text,
     report: text,
+    trace: text,
+    flame: text,
   },
 } as const;
 
@@ -58,21 +60,22 @@ export interface Scenario {
   readonly settings: Partial<StressSettings>;
   readonly json?: string;
   readonly report?: string;
+  readonly trace?: string;
+  readonly flame?: string;
 }
 
 type Written = Omit<Partial<StressSettings>, "workloads" | "options"> & {
   readonly workloads?: Readonly<Record<string, number | Readonly<Record<string, OptionValue>>>>;
-  readonly json?: string;
-  readonly report?: string;
-};
+} & Omit<Scenario, "settings">;
 
 const read = checkedYaml<Written>("the scenario", SCHEMA);
 
 /** @throws SettingsError that names the file, the line, and what is wrong there */
 export const readScenario = (file: string): Scenario => scenarioOf(read(file));
 
-function scenarioOf({ workloads, json, report, ...rest }: Written): Scenario {
-  const files = { ...(json && { json }), ...(report && { report }) };
+function scenarioOf({ workloads, json, report, trace, flame, ...rest }: Written): Scenario {
+  const named = Object.entries({ json, report, trace, flame });
+  const files: Omit<Scenario, "settings"> = Object.fromEntries(named.filter(([, file]) => file));
   if (workloads === undefined) return { settings: rest, ...files };
   const weights: Record<string, number> = {};
   const options: Record<string, Record<string, OptionValue>> = {};

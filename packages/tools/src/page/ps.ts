@@ -5,7 +5,10 @@ export const page: Page = {
   name: "ps",
   section: 1,
   about: "list processes, and what they sleep on",
-  synopsis: ["[-aAdejlux] [-J jails] [-o fmt] [-O fmt] [-p pids] [-U users] [--json]", "-L"],
+  synopsis: [
+    "[-aAcdefHhjlSuwx] [-J jails] [-o fmt] [-O fmt] [-p pids] [-U users] [--json] [pid ...]",
+    "-L",
+  ],
   description: [
     "Lists the processes of the caller's jail and of those below it; all of them, as with " +
       "-ax. A yard has no terminals and counts no processor time, so there are no columns " +
@@ -17,7 +20,7 @@ export const page: Page = {
       "semaphore. OBJECT and UNDO are not FreeBSD's.",
   ],
   options: [
-    ["-a, -A, -d, -e, -x", "change nothing"],
+    ["-a, -A, -c, -d, -e, -f, -H, -h, -S, -w, -x", "change nothing; ps aux is ps -aux"],
     ["-j", "columns user pid ppid jid jail stat wchan command"],
     ["-l", "columns uid pid ppid jid stat wchan object undo command"],
     ["-u", "columns user pid jid jail stat wchan object command"],

@@ -39,7 +39,7 @@ export default stressor<Shared>(
   {
     async setup(p, arg) {
       const { shmid } = await makeSegment(p, arg, 2, 4096);
-      return { shmid, set: await makeSet(p, arg, 1, [1]) };
+      return { shmid, set: await makeSet(p, arg, 1, [1], ["convoy lock"]) };
     },
 
     async work(me, { set }) {

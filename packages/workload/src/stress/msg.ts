@@ -30,7 +30,11 @@ export default stressor<Msqid>(
     },
   },
   {
-    setup: (p, arg) => p.msgget(keyOf(arg, 1), IPC_CREAT | 0o600),
+    async setup(p, arg) {
+      const queue = await p.msgget(keyOf(arg, 1), IPC_CREAT | 0o600);
+      await p.label(queue, 0, "messages", "msg");
+      return queue;
+    },
 
     async work(me, queue) {
       let sent = 0;

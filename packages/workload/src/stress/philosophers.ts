@@ -36,7 +36,8 @@ export default stressor<Shared>(
     async setup(p, arg) {
       const seats = arg.shared ? arg.procs * arg.jails : arg.procs;
       const { shmid } = await makeSegment(p, arg, 2, seats * 4);
-      const set = await makeSet(p, arg, 1, new Array(seats).fill(1));
+      const forks = Array.from({ length: seats }, (_, seat) => `fork ${seat}`);
+      const set = await makeSet(p, arg, 1, new Array(seats).fill(1), forks);
       return { set, shmid, seats };
     },
 

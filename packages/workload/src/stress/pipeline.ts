@@ -14,6 +14,8 @@ const TAKEN = 1;
 const SUM = 2; // of the items put, less those taken
 const RING = 16;
 
+const LABELS = ["buffer", "free slots", "items"];
+
 interface Shared {
   readonly set: Semid;
   readonly shmid: Shmid;
@@ -44,7 +46,7 @@ export default stressor<Shared>(
   {
     async setup(p, arg) {
       const { shmid } = await makeSegment(p, arg, 2, 8192);
-      return { shmid, set: await makeSet(p, arg, 1, [1, Number(arg.options.slots), 0]) };
+      return { shmid, set: await makeSet(p, arg, 1, [1, Number(arg.options.slots), 0], LABELS) };
     },
 
     async work(me, { set }) {

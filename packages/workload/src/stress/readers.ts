@@ -43,7 +43,7 @@ export default stressor<Shared>(
   {
     async setup(p, arg) {
       const { shmid } = await makeSegment(p, arg, 2, 4096);
-      return { shmid, set: await makeSet(p, arg, 1, [UNITS]) };
+      return { shmid, set: await makeSet(p, arg, 1, [UNITS], ["readers and writers"]) };
     },
 
     async work(me, { set }) {

@@ -41,7 +41,7 @@ export default stressor<Shared>(
   {
     async setup(p, arg) {
       const { shmid } = await makeSegment(p, arg, 2, 4096);
-      return { shmid, set: await makeSet(p, arg, 1, [1, POOL_SIZE]) };
+      return { shmid, set: await makeSet(p, arg, 1, [1, POOL_SIZE], ["mutex", "pool"]) };
     },
 
     async work(me, { set }) {

@@ -35,6 +35,7 @@ export default stressor<Shared>(
   {
     async setup(p, arg) {
       const queue = await p.msgget(keyOf(arg, 1), IPC_CREAT | 0o600);
+      await p.label(queue, 0, "storm queue", "msg");
       const none = { messages: 0, bytes: 0 };
       return { queue, sent: { ...none }, received: { ...none } };
     },

@@ -52,17 +52,19 @@ export function keyOf({ shared, jailIx, workloadIx }: StressArg, id: number): Ke
   return (KEYS | (workloadIx << 25) | (jail << 12) | id) as Key;
 }
 
-/** Make a set with these values; where jails share objects, the first of them does. */
+/** Make a set with these values and labels; where jails share objects, the first of them does. */
 export async function makeSet(
   p: Process,
   arg: StressArg,
   id: number,
   values: readonly number[],
+  labels: readonly string[],
 ): Promise<Semid> {
   const key = keyOf(arg, id);
   try {
     const set = await p.semget(key, values.length, IPC_CREAT | IPC_EXCL | 0o666);
     await p.semctl(set, 0, SETALL, values);
+    for (const [num, text] of labels.entries()) await p.label(set, num, text);
     return set;
   } catch (error) {
     if (!arg.shared || (error as SysError).errno !== EEXIST) throw error;

@@ -12,11 +12,14 @@ const files = readdirSync(CORPUS).filter((file) => file.endsWith(".jsonl"));
 const written = files.filter((file) => file !== "generated.jsonl");
 
 describe.each([
-  ["awaited", written],
-  ["blocking", written],
-  ["mixed", files],
-] as const)("conformance, placement central, %s libc", (libc, corpus) => {
-  const target = centralTarget({ libc });
+  ["central", "awaited", written],
+  ["central", "blocking", written],
+  ["central", "mixed", files],
+  ["direct", "awaited", written],
+  ["direct", "blocking", written],
+  ["direct", "mixed", files],
+] as const)("conformance, placement %s, %s libc", (placement, libc, corpus) => {
+  const target = centralTarget({ placement, libc });
   afterAll(() => target.close());
 
   test.each(corpus)("%s", { timeout: 300_000 }, async (file) => {
