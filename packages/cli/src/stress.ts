@@ -106,18 +106,30 @@ async function runStress(options: Options): Promise<number> {
   };
   if (files.json !== null) checkWritable(files.json);
   if (files.report !== null) checkWritable(files.report, undefined, "--report");
-  if (files.json !== null && files.report !== null && resolve(files.json) === resolve(files.report))
-    throw new StressError(`--json and --report are both ${files.json}; name two files`);
   if (settings.native) checkNative(settings);
   const traced = tracedFiles(options, scenario ?? {}, settings);
+  const { trace = null, flame = null } = traced;
+  apart({ json: files.json, report: files.report, trace, flame });
   const { stats = USUAL.stats, jails } = settings;
   const recorder = await recorderFor(traced, stats, jails + 1);
   const { reportHtml } = await import("@jailyard/lab/report/html");
   const run = await measured(options, settings, recorder);
   printRun(run);
-  write(run, files, reportHtml);
+  await write(run, files, reportHtml);
   await writeTrace(traced, recorder, run.repetitions[0].events, { settings });
   return interrupted.aborted ? interruptStatus() : run.verdict.status;
+}
+
+/** @throws StressError if two results are to go to the same file */
+function apart(files: Readonly<Record<string, string | null>>): void {
+  const seen = new Map<string, string>();
+  for (const [option, file] of Object.entries(files)) {
+    if (file === null) continue;
+    const other = seen.get(resolve(file));
+    if (other !== undefined)
+      throw new StressError(`--${other} and --${option} are both ${file}; name two files`);
+    seen.set(resolve(file), option);
+  }
 }
 
 /** A trace is of one yard. @throws StressError */
@@ -153,13 +165,17 @@ async function measured(
   return withNative(run, native);
 }
 
-function write(run: RunFile, { json, report }: Files, page: (run: RunFile) => string): void {
+async function write(
+  run: RunFile,
+  { json, report }: Files,
+  page: (run: RunFile) => Promise<string>,
+): Promise<void> {
   if (json !== null) {
     writeWhole(json, `${JSON.stringify(run)}\n`);
     printError(`${what(run)} in ${json}`);
   }
   if (report !== null) {
-    writeWhole(report, page(run));
+    writeWhole(report, await page(run));
     printError(`${run.partial === null ? "the report is" : "a partial report is"} in ${report}`);
   }
 }

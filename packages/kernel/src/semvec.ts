@@ -18,7 +18,7 @@ import { semGiven, semOperated, semOwned, semWaits } from "./lockwait.ts";
 import { P_APPLIED, P_FOR, P_SEMLPID, P_UNDONE, type SemPage, T_OTIME } from "./sempage.ts";
 import { semundoAdjust, semundoNoted, semundoVector, type UndoVector } from "./semundo.ts";
 import { type Caller, deny, lockUndo, type Site, unlockUndo } from "./site.ts";
-import { SLEEPS_SEM, sleepOn, wakeOne, wakeup, wasGranted } from "./sleepq.ts";
+import { awake, SLEEPS_SEM, sleepOn, wakeOne, wakeup, wasGranted } from "./sleepq.ts";
 import { interrupted } from "./thread.ts";
 
 const SEM_47 = SEM(47);
@@ -328,6 +328,7 @@ function semGranted(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
   page.hdr[P_UNDONE] = 0;
   page.hdr[P_FOR] = SERVED;
   page.hdr[P_APPLIED] = sops.count;
+  awake(k, td.tid); // up to here its end owes what it was served, from here on the journal says what
   const error = semundo(k, td, page, sops);
   page.hdr[P_APPLIED] = 0;
   page.hdr[P_FOR] = 0;

@@ -125,12 +125,12 @@ export interface Calls<M extends Mode> {
   /** Objects that were removed, oldest first, of those that this process might have seen. Ours. */
   ipcs_history(which: Facility, everywhere?: boolean): Ret<M, RemovedRow[]>;
 
-  /** A new name space for this process and its children from now on. @returns its id */
   /**
    * What statistics call semaphore `num` of a set, or a queue: at most LABEL_MAX characters; "" is no
    * name. Whoever may alter the object may. Ours.
    */
   label(id: number, num: number, name: string, which?: "sem" | "msg"): Ret<M, void>;
+  /** A new name space for this process and its children from now on. @returns its id */
   ipcns_create(which: Facility, name: string): Ret<M, number>;
   /** Into the name space called `name`, as ipcns_list has it. @returns its id */
   ipcns_enter(which: Facility, name: string): Ret<M, number>;
@@ -204,6 +204,14 @@ export interface Process<M extends Mode = "awaited"> extends Calls<M> {
    * @returns milliseconds not slept
    */
   sleep(ms: number): Ret<M, number>;
+  /**
+   * From now on the process waits for `event`, in the words of its program, until the process of pid
+   * `owner` goes on (0: whose that is, nobody knows); as PostgreSQL's pgstat_report_wait_start.
+   * Statistics count such waits by name, and lay waits for semaphores and queues that nobody holds
+   * to `owner`. No system call; a second one ends the first. Ours.
+   */
+  waitStart(event: string, owner?: number): void;
+  waitEnd(): void;
   /** End this process. Never returns. */
   exit(status?: number): never;
   /**

@@ -1,9 +1,10 @@
 /**
- * What runs in the reader's browser, as text in the page: charts, sorting, filtering, the theme, the
- * download. Every function here stands by itself or calls another one of `SCRIPT`.
+ * What runs in the reader's browser, as text in the page: charts, the theme, the download; tables are in
+ * browsertables.ts. Every function here stands by itself or calls another one of `SCRIPT`.
  */
 /// <reference lib="dom" />
 import type uPlotType from "uplot";
+import { startTables, TABLE_FUNCTIONS } from "./browsertables.ts";
 import type { Chart } from "./charts.ts";
 
 declare const uPlot: typeof uPlotType;
@@ -20,10 +21,7 @@ function start(): void {
   redraw();
   listenTheme(redraw);
   listenSize(drawn);
-  for (const button of document.querySelectorAll<HTMLButtonElement>("button.sort")) {
-    button.addEventListener("click", () => sortBy(button));
-  }
-  listenFilter();
+  startTables();
   document.getElementById("download")!.addEventListener("click", download);
 }
 
@@ -35,6 +33,10 @@ function strokeOf(ix: number): { stroke: string; dash: number[] } {
   const colours = dark ? bright : light;
   const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 5]];
   return { stroke: colours[ix % colours.length], dash: dashes[ix % dashes.length] };
+}
+
+function lookOf({ looks }: Chart, ix: number): number {
+  return looks === undefined ? ix : looks[ix];
 }
 
 function valueText(value: number | null | undefined, unit: string): string {
@@ -79,8 +81,8 @@ function drawChart(drawn: Drawn, chart: Chart): void {
   const series = chart.series.map((label, ix) => ({
     label,
     ...(chart.pairs
-      ? { ...strokeOf(Math.floor(ix / 2)), dash: ix % 2 === 0 ? [3, 4] : [] }
-      : strokeOf(ix)),
+      ? { ...strokeOf(Math.floor(lookOf(chart, ix) / 2)), dash: ix % 2 === 0 ? [3, 4] : [] }
+      : strokeOf(lookOf(chart, ix))),
     width: 2,
     spanGaps: true,
     value: (_: uPlotType, value: number | null) => valueText(value, chart.unit),
@@ -141,64 +143,6 @@ function listenTheme(redraw: () => void): void {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
 
-/** The first click sorts numbers from the largest down, words from A up; the next the other way. */
-function sortBy(button: HTMLButtonElement): void {
-  const head = button.closest("th")!;
-  const table = button.closest("table")!;
-  const ix = [...head.parentElement!.children].indexOf(head);
-  const rows = [...table.tBodies[0].rows];
-  const isNumber = rows[0]?.cells[ix].className === "n";
-  const before = head.getAttribute("aria-sort");
-  const first = isNumber ? "descending" : "ascending";
-  const order = before === first ? (isNumber ? "ascending" : "descending") : first;
-  for (const other of head.parentElement!.children) {
-    other.removeAttribute("aria-sort");
-    other.querySelector(".mark")!.textContent = "";
-  }
-  head.setAttribute("aria-sort", order);
-  button.querySelector(".mark")!.textContent = order === "ascending" ? " ▲" : " ▼";
-  const by = (row: HTMLTableRowElement): string => row.cells[ix].dataset.by ?? "";
-  const sign = order === "ascending" ? 1 : -1;
-  rows.sort((a, b) =>
-    isNumber
-      ? sign * (Number(by(a)) - Number(by(b)))
-      : sign * by(a).localeCompare(by(b), undefined, { numeric: true }),
-  );
-  table.tBodies[0].append(...rows);
-}
-
-/** What is filtered is in the address, as #jails=jail3, so that it can be passed on. */
-function listenFilter(): void {
-  const input = document.getElementById("jail-filter") as HTMLInputElement;
-  const rows = [...(document.getElementById("jail-table") as HTMLTableElement).tBodies[0].rows];
-  const apply = (): void => {
-    let shown = 0;
-    for (const row of rows) {
-      row.hidden = !row.cells[0].textContent!.includes(input.value);
-      if (!row.hidden) shown++;
-    }
-    document.getElementById("jail-count")!.textContent = `${shown} of ${rows.length}`;
-  };
-  const fromAddress = (): void => {
-    const found = /^#jails=(.*)$/.exec(location.hash);
-    if (found === null) return;
-    input.value = decodeURIComponent(found[1]);
-    apply();
-    document.getElementById("jails")!.scrollIntoView();
-  };
-  input.addEventListener("input", () => {
-    apply();
-    history.replaceState(
-      null,
-      "",
-      input.value === "" ? "#jails" : `#jails=${encodeURIComponent(input.value)}`,
-    );
-  });
-  addEventListener("hashchange", fromAddress);
-  apply();
-  fromAddress();
-}
-
 function download(): void {
   const text = document.getElementById("run-data")!.textContent!;
   const link = document.createElement("a");
@@ -211,6 +155,7 @@ function download(): void {
 const FUNCTIONS = [
   start,
   strokeOf,
+  lookOf,
   valueText,
   axisOf,
   markerOf,
@@ -218,9 +163,8 @@ const FUNCTIONS = [
   listenKeys,
   listenSize,
   listenTheme,
-  sortBy,
-  listenFilter,
   download,
+  ...TABLE_FUNCTIONS,
 ];
 
 /** The text of the script. Types are gone by the time it runs. */

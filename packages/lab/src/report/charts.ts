@@ -9,13 +9,15 @@ import { html, type Markup } from "./markup.ts";
 export interface Chart {
   readonly id: string;
   readonly title: string;
-  readonly unit: "ops/s" | "ms" | "%";
+  readonly unit: "ops/s" | "ms" | "%" | "s/s";
   readonly x: "s" | "ms";
   /** Times span decades. */
   readonly log: boolean;
   /** Two lines of each workload: median and p99. */
   readonly pairs: boolean;
   readonly series: readonly string[];
+  /** Of each line, or pair of lines: the same workload looks the same in every chart. */
+  readonly looks?: readonly number[];
   readonly data: readonly (readonly (number | null)[])[];
 }
 
@@ -30,7 +32,24 @@ export function chartsOf(run: RunFile): Chart[] {
     if (histogramOf(run.repetitions, kind, null) === null) continue;
     charts.push(overTime(run, names, kind), distribution(run, names, kind));
   }
-  return charts.filter(({ data }) => data[0].length > 1);
+  return charts.map(withoutEmpty).filter(({ data }) => data[0].length > 1 && data.length > 1);
+}
+
+/** Without lines that a run has no numbers for, such as the waits of a server that tells none. */
+export function withoutEmpty(chart: Chart): Chart {
+  const [x, ...lines] = chart.data;
+  const kept = lines.map(
+    (line) => line.filter((value) => value !== null && value !== 0).length > 1,
+  );
+  // Of a pair both lines stay or go.
+  const isKept = (ix: number): boolean =>
+    chart.pairs ? kept[ix - (ix % 2)] || kept[ix - (ix % 2) + 1] : kept[ix];
+  return {
+    ...chart,
+    series: chart.series.filter((_, ix) => isKept(ix)),
+    looks: [...chart.series.keys()].filter(isKept),
+    data: [x, ...lines.filter((_, ix) => isKept(ix))],
+  };
 }
 
 interface At {
@@ -111,7 +130,7 @@ const interleaved = <T>(a: readonly T[], b: readonly T[]): T[] =>
 const positive = (ms: number | undefined): number | null =>
   ms === undefined || ms <= 0 ? null : rounded(ms);
 
-const rounded = (value: number): number => Number(value.toPrecision(5));
+export const rounded = (value: number): number => Number(value.toPrecision(5));
 
 /** Buckets of a decade in the distributions. */
 const FINE = 10;
@@ -122,13 +141,23 @@ function distribution(
   names: readonly string[],
   of: HistogramName & keyof typeof OF,
 ): Chart {
-  const shares = names.map((name) => sharesOf(histogramOf(run.repetitions, of, name)));
+  const hdrs = names.map((name) => histogramOf(run.repetitions, of, name));
+  return sharesChart(`${of}-shares`, `${OF[of]}: share of each time`, names, hdrs);
+}
+
+export function sharesChart(
+  id: string,
+  title: string,
+  names: readonly string[],
+  hdrs: readonly (Hdr | null)[],
+): Chart {
+  const shares = hdrs.map(sharesOf);
   const places = shares.flatMap((share) => [...share.keys()]);
   const [first, last] = [Math.min(...places), Math.max(...places)];
   const x = Array.from({ length: last - first + 1 }, (_, ix) => first + ix);
   return {
-    id: `${of}-shares`,
-    title: `${OF[of]}: share of each time`,
+    id,
+    title,
     unit: "%",
     x: "ms",
     log: false,

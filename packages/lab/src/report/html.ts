@@ -8,11 +8,15 @@ import { dirname, join } from "node:path";
 import type { RunFile } from "../stress/runfile.ts";
 import { sentencesOf } from "../stress/sentences.ts";
 import { SCRIPT } from "./browser.ts";
-import { chartsOf, figure } from "./charts.ts";
+import { type Chart, chartsOf, figure } from "./charts.ts";
 import { contention } from "./contention.ts";
+import { drawer } from "./graph.ts";
 import { html, type Markup, raw } from "./markup.ts";
-import { events, jails, limits, type Section, settings, tiles, workloads } from "./sections.ts";
+import { limitCharts, lockCharts } from "./morecharts.ts";
+import { jails, limits, type Section, settings, tiles, workloads } from "./sections.ts";
+import { servers } from "./servers.ts";
 import { STYLE } from "./style.ts";
+import { events } from "./timeline.ts";
 
 const uplot = dirname(createRequire(import.meta.url).resolve("uplot"));
 const library = (file: string): string => readFileSync(join(uplot, file), "utf8");
@@ -22,22 +26,25 @@ const DATA_MAX = 1_000_000;
 const EVENTS_KEPT = 300;
 const LOCKS_KEPT = 100;
 
-export function reportHtml(run: RunFile): string {
-  const charts = chartsOf(run);
+export async function reportHtml(run: RunFile): Promise<string> {
+  const viz = await drawer();
+  const [times, ofLocks, ofLimits] = [chartsOf(run), lockCharts(run), limitCharts(run)];
+  const charts = [...times, ...ofLocks, ...ofLimits];
   const chartSection: Section = {
     id: "charts",
     title: "Over time, and how times are distributed",
-    body: html`<div class="charts">${charts.map(figure)}</div>`,
+    body: grid(times),
   };
   const sections = [
     workloads(run),
+    servers(run),
     chartSection,
-    ...contention(run),
+    ...contention(viz, run, grid(ofLocks)),
     jails(run),
-    limits(run),
+    limits(run, grid(ofLimits)),
     events(run),
     settings(run),
-  ];
+  ].filter((section) => section !== null);
   const { data, note } = embedded(run);
   const page = html`<!doctype html>
 <html lang="en">
@@ -66,6 +73,9 @@ ${sections.map(({ id, title, body }) => html`<section id="${id}"><h2>${title}</h
   return page.text;
 }
 
+const grid = (charts: readonly Chart[]): Markup =>
+  html`<div class="charts">${charts.map(figure)}</div>`;
+
 const titleOf = ({ settings: { workloads: mix, jails: count } }: RunFile): string =>
   `${Object.keys(mix).join(", ")} in ${count} ${count === 1 ? "jail" : "jails"}`;
 
@@ -87,7 +97,7 @@ function embedded(run: RunFile): { data: string; note: string } {
   const whole = JSON.stringify(run);
   if (whole.length <= DATA_MAX) return { data: whole, note: "The run is in this page as a whole." };
   const left =
-    "without the histograms of slices, numbers by jail and workload, locks by jail, and later events";
+    "without the histograms of slices, locks by slice, numbers by jail and workload, locks by jail, and later events";
   const data = JSON.stringify(slimmed(run, true));
   if (data.length <= DATA_MAX) return { data, note: note(left) };
   return { data: JSON.stringify(slimmed(run, false)), note: note("without slices, jails, events") };
@@ -105,6 +115,7 @@ function slimmed(run: RunFile, hasParts: boolean): RunFile {
     })),
     jails: hasParts ? one.jails.map((jail) => ({ ...jail, workloads: {} })) : [],
     events: hasParts ? one.events.slice(0, EVENTS_KEPT) : [],
+    lockSlices: [],
     gauges: hasParts ? one.gauges : one.gauges.map((gauge) => ({ ...gauge, used: [] })),
   }));
   const locks = run.locks?.slice(0, LOCKS_KEPT).map((lock) => ({ ...lock, uses: [] }));

@@ -1,7 +1,7 @@
 /** The parts of the report below its charts: workloads, jails, limits, events, settings. */
 import { figureOf } from "../stress/figures.ts";
 import { figureText, timeText } from "../stress/figuretext.ts";
-import type { JailResult, RunEvent, RunFile, WorkloadResult } from "../stress/runfile.ts";
+import type { Gauge, JailResult, RunFile, WorkloadResult } from "../stress/runfile.ts";
 import { html, type Markup } from "./markup.ts";
 import { type Column, list, number, sortable, words } from "./table.ts";
 
@@ -84,12 +84,44 @@ export function jails({ repetitions }: RunFile): Section {
     { head: "system calls", cell: ({ calls }) => number(calls, calls.toLocaleString("en-US")) },
     { head: "that slept", cell: ({ sleeps }) => number(sleeps, sleeps.toLocaleString("en-US")) },
   ];
-  const filter = html`<p><label>Show jails whose name has <input type="search" id="jail-filter" autocomplete="off"></label>
-<span id="jail-count" aria-live="polite"></span></p>`;
   const last = repetitions.length > 1 ? " of the last repetition" : "";
   const left = all.length > rows.length ? `, the first ${rows.length} of ${all.length}` : "";
-  const table = sortable(`Jails${last}${left}`, columns, rows, "jail-table");
-  return { id: "jails", title: "Jails", body: html`${filter}${table}` };
+  const table = sortable(`Jails${last}${left}`, columns, rows, {
+    id: "jail",
+    noun: "jails",
+    key: ({ name }) => name,
+  });
+  return { id: "jails", title: "Jails", body: html`${spread(all)}${table}` };
+}
+
+/** Of fewer jails the table says it better. */
+const SPREAD_FROM = 20;
+
+/** How alike many jails are: the least, tenth, middle, ninetieth and largest of each figure. */
+function spread(all: readonly JailResult[]): Markup | string {
+  if (all.length < SPREAD_FROM) return "";
+  const whole = (n: number): string => n.toLocaleString("en-US");
+  const figures: [string, (jail: JailResult) => number, (n: number) => string][] = [
+    ["operations", operationsOf, whole],
+    ["latency p99", (jail) => worst(jail, "latency"), timeText],
+    ["wait p99", (jail) => worst(jail, "wait"), timeText],
+    ["system calls", ({ calls }) => calls, whole],
+    ["that slept", ({ sleeps }) => sleeps, whole],
+  ];
+  const rows = figures.map(([name, of, text]) => {
+    const sorted = all
+      .map(of)
+      .filter((n) => n >= 0)
+      .sort((a, b) => a - b);
+    const cells = [0, 0.1, 0.5, 0.9, 1].map((q) => {
+      const value = sorted[Math.round(q * (sorted.length - 1))];
+      return html`<td class="n">${value === undefined ? "–" : text(value)}</td>`;
+    });
+    return html`<tr><th scope="row">${name}</th>${cells}</tr>\n`;
+  });
+  const heads = ["figure", "least", "a tenth below", "median", "a tenth above", "most"];
+  const caption = `How alike ${whole(all.length)} jails are`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table><caption>${caption}</caption><thead><tr>${heads.map((head, ix) => html`<th scope="col" class="${ix === 0 ? "t" : "n"}">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 const p99 = (ms: number): ReturnType<typeof number> => number(ms, ms < 0 ? "–" : timeText(ms));
@@ -102,61 +134,24 @@ function jailErrors(jail: JailResult): string {
   return errorsText(sum);
 }
 
-export function limits({ repetitions }: RunFile): Section {
+export function limits({ repetitions }: RunFile, charts: Markup): Section {
   const gauges = repetitions.flatMap((one) => one.gauges);
   const names = [...new Set(gauges.map(({ name }) => name))];
-  const rows = names.map((name) => {
-    const own = gauges.filter((gauge) => gauge.name === name);
-    const { limit, fitted } = own[0];
-    const peak = Math.max(...own.map((gauge) => gauge.peak));
-    const share = Math.min(100, Math.round((100 * peak) / Math.max(1, limit)));
-    const hot = share >= 90 && !fitted;
-    const state = fitted ? ", made to fit" : share >= 100 ? ", full" : hot ? ", nearly full" : "";
-    return html`<div class="gauge"><span class="name">${name}</span>
-<div class="track ${hot ? "hot" : ""}" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${limit}" aria-valuenow="${peak}" aria-valuetext="${peak} of ${limit}"><i style="width:${share}%"></i></div>
-<span class="value">${peak.toLocaleString("en-US")} of ${limit.toLocaleString("en-US")}${state}</span></div>\n`;
-  });
-  const body = html`<p>The most that was in use at once, of what all jails share. It is looked at once a slice, so what is used for a shorter time may not show.</p>${rows}`;
+  const rows = names.map((name) => gauge(gauges.filter((one) => one.name === name)));
+  const body = html`<p>The most that was in use at once, of what all jails share. It is looked at once a slice, so what is used for a shorter time may not show.</p>${rows}${charts}`;
   return { id: "limits", title: "Limits", body };
 }
 
-/** A mark of each kind of event, told apart by its shape. */
-const MARKS: Readonly<Record<RunEvent["what"], string>> = {
-  start: "○",
-  go: "▶",
-  refusal: "▲",
-  wrong: "✖",
-  deadlock: "∞",
-  death: "✝",
-  stop: "■",
-  end: "●",
-};
-const SHOWN = 300;
-
-export function events({ repetitions }: RunFile): Section {
-  const parts = repetitions.map(({ events: all }, ix) => {
-    const shown = all.slice(0, SHOWN);
-    const [from, to] = [all[0]?.at ?? 0, all.at(-1)?.at ?? 1];
-    const place = (at: number): string =>
-      ((100 * (at - from)) / Math.max(0.001, to - from)).toFixed(2);
-    const marks = shown.map(
-      ({ at, what, text }) =>
-        html`<span class="mark ${what}" style="left:${place(at)}%" title="${at.toFixed(2)} s: ${text}">${MARKS[what]}</span>`,
-    );
-    const columns: Column<RunEvent>[] = [
-      { head: "at", cell: ({ at }) => number(at, `${at.toFixed(3)} s`) },
-      { head: "what", cell: ({ what }) => words(`${MARKS[what]} ${what}`) },
-      { head: "jail", cell: ({ jail }) => words(jail ?? "") },
-      { head: "workload", cell: ({ workload }) => words(workload ?? "") },
-      { head: "", cell: ({ text }) => words(text) },
-    ];
-    const title = repetitions.length > 1 ? `Events of repetition ${ix + 1}` : "Events";
-    const rest = all.length - shown.length;
-    return html`<div class="strip" aria-hidden="true">${marks}</div>
-${sortable(title, columns, shown)}${rest > 0 ? html`<p>and ${rest} more, in the data.</p>` : ""}`;
-  });
-  const body = html`<p>Times count from the moment at which all began to work. A refusal is told of once for each kind, jail and workload.</p>${parts}`;
-  return { id: "events", title: "Events", body };
+function gauge(own: readonly Gauge[]): Markup {
+  const { name, limit, fitted } = own[0];
+  const peak = Math.max(...own.map((one) => one.peak));
+  const share = Math.min(100, Math.round((100 * peak) / Math.max(1, limit)));
+  const hot = share >= 90 && !fitted;
+  const state = fitted ? ", made to fit" : peak >= limit ? ", full" : hot ? ", nearly full" : "";
+  const text = `${peak.toLocaleString("en-US")} of ${limit.toLocaleString("en-US")}`;
+  return html`<div class="gauge" id="limit-${name}"><span class="name">${name}</span>
+<div class="track ${hot ? "hot" : ""}" role="meter" aria-label="${name}" aria-valuemin="0" aria-valuemax="${limit}" aria-valuenow="${peak}" aria-valuetext="${text}${state}"><i style="width:${share}%"></i></div>
+<span class="value">${text}${state}</span></div>\n`;
 }
 
 export function settings(run: RunFile): Section {
@@ -170,12 +165,11 @@ export function settings(run: RunFile): Section {
         .map(([name, weight]) => `${name}=${weight}`)
         .join(", "),
     ],
-    [
-      "options",
-      Object.entries(options)
-        .map(([name, all]) => `${name} ${JSON.stringify(all)}`)
-        .join("; "),
-    ],
+    ...Object.entries(options).flatMap(([workload, all]) =>
+      Object.entries(all).map(
+        ([name, value]) => [`${workload}.${name}`, String(value)] as [string, string],
+      ),
+    ),
     ["conditions that fail it", fail.join("; ") || "none"],
     ["limits set by hand", Object.keys(set).length === 0 ? "none" : JSON.stringify(set)],
     ...Object.entries(rest).map(
@@ -183,7 +177,12 @@ export function settings(run: RunFile): Section {
         [name, name === "rate" && value === null ? "none" : text(value)] as [string, string],
     ),
   ];
-  const around = Object.entries({ ...run.machine, ...run.versions, date: run.date });
+  const around = Object.entries({ ...run.machine, ...run.versions, date: run.date }).map(
+    ([name, value]) =>
+      name === "memoryBytes"
+        ? ["memory", `${figureText(Number(value) / 2 ** 30)} GiB`]
+        : [name, value],
+  );
   const all = Object.entries(run.limits).map(
     ([name, value]) => [name, value.toLocaleString("en-US")] as const,
   );

@@ -24,7 +24,7 @@ button { cursor: pointer; }
 .tiles { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; padding: 0; }
 .tiles li { background: var(--soft); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; color: var(--dim); }
 .tiles b { display: block; font-size: 1.4rem; color: var(--ink); font-variant-numeric: tabular-nums; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 32rem), 1fr)); gap: 1.5rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 32rem), 1fr)); gap: 1.5rem; margin-top: 1.25rem; }
 figure { margin: 0; min-width: 0; } figcaption { font-weight: 600; } .unit { color: var(--dim); font-weight: 400; }
 .plot { min-height: 17rem; } .reading { min-height: 1.5em; margin: .2rem 0; color: var(--dim); font-size: .9rem; }
 .u-legend { font-size: .85rem; text-align: left; } .u-legend .u-marker { width: 1.6em; height: 0; border-width: 0 0 3px 0 !important; background: none !important; }
@@ -40,8 +40,14 @@ th.n, th.n .sort { text-align: right; } td.n { text-align: right; font-variant-n
 .gauge { display: grid; grid-template-columns: minmax(9rem, 12rem) 1fr minmax(9rem, 15rem); gap: .8rem; align-items: center; margin: .35rem 0; }
 .track { height: 1rem; background: var(--soft); border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; }
 .track i { display: block; height: 100%; background: var(--accent); } .track.hot i { background: repeating-linear-gradient(45deg, var(--hot) 0 6px, var(--paper) 6px 9px); }
-.strip { position: relative; height: 2rem; margin: .5rem .75rem; border-bottom: 2px solid var(--line); }
-.strip .mark { position: absolute; transform: translateX(-50%); bottom: 0; cursor: default; } .strip .refusal, .strip .wrong, .strip .death { color: var(--hot); }
+.strip { margin: .75rem 0 1rem; } .strip .lane { display: grid; grid-template-columns: 7.5rem 1fr; align-items: center; min-height: 1.7rem; }
+.strip .name { color: var(--dim); font-size: .9rem; } .strip .line { position: relative; height: 1.7rem; margin: 0 1rem; border-bottom: 1px solid var(--line); }
+.strip .mark, .strip .figures span { position: absolute; transform: translateX(-50%); bottom: 0; cursor: default; } .strip .figures { border: 0; } .strip .figures span { color: var(--dim); font-size: .8rem; white-space: nowrap; }
+.strip .refusal, .strip .wrong, .strip .death, .strip .deadlock { color: var(--hot); }
+td:first-child { white-space: nowrap; } tbody tr:hover { background: var(--soft); } tr.found, tr.found:hover { background: color-mix(in srgb, var(--accent) 22%, var(--paper)); outline: 3px solid var(--accent); outline-offset: -3px; }
+section:target h2 { border-top: 3px solid var(--accent); }
+.search { display: flex; gap: .6rem; align-items: baseline; flex-wrap: wrap; }
+.graphs { display: grid; gap: 1rem; margin: 1rem 0; } .graph .scroll { padding: .5rem; max-height: 36rem; } .graph svg { display: block; } .graph.deadlock .scroll { border: 2px solid var(--hot); }
 td.heat { background: color-mix(in srgb, rgb(var(--heat)) calc(var(--share) * .5), transparent); text-align: right; font-size: .8rem; white-space: nowrap; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: .35rem 1.5rem; } dt { color: var(--dim); font-size: .85rem; } dd { margin: 0; overflow-wrap: anywhere; }
 details { margin: .5rem 0; } summary { cursor: pointer; color: var(--accent); }
