@@ -1,6 +1,7 @@
 /** A look at a yard from outside: its counters and sleepers, which yard it is, and in which manner. */
 import type { YardSample } from "@jailyard/abi/yardsample";
-import type { Yard, YardConfig } from "./yard.ts";
+import type { Yard } from "./yard.ts";
+import type { YardConfig } from "./yardconfig.ts";
 
 /** As `jailyard top` looks at it; the name is whoever's who listens for it. */
 export async function sampleOf(yard: Yard): Promise<Omit<YardSample, "yard">> {
