@@ -11,6 +11,7 @@ import { once } from "node:events";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import type { YardSample } from "@jailyard/abi/yardsample";
+import { sampleOf } from "@jailyard/host/sample";
 import type { Yard } from "@jailyard/host/yard";
 import { lockRows } from "@jailyard/lab/stress/locks";
 import type { LockRow, WaitEventRow } from "@jailyard/lab/stress/runfile";
@@ -137,7 +138,7 @@ export class YardServer {
 
   async #sample(say: (answer: Answer) => void): Promise<void> {
     if (this.#yard === null) return say({ problem: NOT_UP });
-    say({ sample: { ...(await this.#yard.sample()), yard: this.#name } });
+    say({ sample: { ...(await sampleOf(this.#yard)), yard: this.#name } });
     say({ status: 0 });
   }
 

@@ -16,7 +16,6 @@ import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import { parseJailParams } from "@jailyard/abi/jailparam";
 import { type LimitSettings, limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
 import type { Jid, Pid } from "@jailyard/abi/types";
-import type { YardSample } from "@jailyard/abi/yardsample";
 import type { Commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeCommons } from "@jailyard/kernel/kernel";
 import type { SiteBoot } from "@jailyard/kernel/mappedsite";
@@ -316,25 +315,6 @@ export class Yard {
   /** What has been measured of locks so far, and who waits for whom now. */
   contention(): Promise<Contention> {
     return this.control.contention();
-  }
-
-  /** Its counters and sleepers at this moment, as `jailyard top` looks at them. */
-  async sample(): Promise<Omit<YardSample, "yard">> {
-    const {
-      model = "jail-keyed",
-      placement = "direct",
-      wake = "herd",
-      locks = "object",
-    } = this.config;
-    const { stats = "contended", limitScope = "host" } = this.config;
-    const policies = [
-      `wake ${wake}`,
-      `locks ${locks}`,
-      `stats ${stats}`,
-      `limits by ${limitScope}`,
-    ];
-    const manner = [model, placement, ...policies].join(", ");
-    return { ...(await this.control.sample()), born: this.epoch.join("."), manner };
   }
 
   /** An index at the gate for a new thread. @throws YardError if all are taken */
