@@ -73,6 +73,7 @@ export const EVENTS = [
   "start",
   "go",
   "refusal",
+  "collision",
   "wrong",
   "deadlock",
   "death",

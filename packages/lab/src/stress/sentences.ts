@@ -27,6 +27,7 @@ export function sentencesOf(run: RunFile): string[] {
     ...servers(run.repetitions),
     ...contention(run),
     ...deadlocks(run),
+    ...collisions(run),
     schedule(run),
     ...refusals(run),
     ...fullLimits(run.repetitions),
@@ -119,6 +120,15 @@ function contention({ interference }: RunFile): string[] {
   ];
   const first = `Processes waited ${timeText(all / 1e6)} for locks, all added up: ${parts.join(", ")}.`;
   return [first, ...told];
+}
+
+/** The first of them in words: the others are like it. */
+function collisions({ repetitions }: RunFile): string[] {
+  const all = repetitions.flatMap(({ events }) => events.filter((e) => e.what === "collision"));
+  const jails = [...new Set(all.map(({ jail }) => jail))];
+  if (jails.length === 0) return [];
+  const others = jails.length > 1 ? `, and ${jails.length - 1} other jails say the like` : "";
+  return [`Collision in ${jails[0]}: ${all[0].text}${others}.`];
 }
 
 const DEADLOCKS = 3;
