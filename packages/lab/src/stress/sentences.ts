@@ -127,7 +127,8 @@ function collisions({ repetitions }: RunFile): string[] {
   const all = repetitions.flatMap(({ events }) => events.filter((e) => e.what === "collision"));
   const jails = [...new Set(all.map(({ jail }) => jail))];
   if (jails.length === 0) return [];
-  const others = jails.length > 1 ? `, and the like in ${plural(jails.length - 1, "other jail")}` : "";
+  const others =
+    jails.length > 1 ? `, and the like in ${plural(jails.length - 1, "other jail")}` : "";
   return [`Collision in ${jails[0]}: ${all[0].text}${others}.`];
 }
 
