@@ -1,28 +1,41 @@
 /** Every refusal has its reason: errors of the conformance cases, and of calls of every number. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ESLEEP, errnoName, OK } from "@jailyard/abi/errno";
-import { NO_REASON } from "@jailyard/abi/reason";
+import { type Errno, ESLEEP, errnoName, OK } from "@jailyard/abi/errno";
+import { IPC_NOWAIT, IPC_SET, IPC_STAT } from "@jailyard/abi/ipc";
+import { msqidDs } from "@jailyard/abi/msg";
+import { NO_REASON, reasonText } from "@jailyard/abi/reason";
+import { sembufs } from "@jailyard/abi/sem";
+import { SHM_STAT } from "@jailyard/abi/shm";
 import { SIGKILL } from "@jailyard/abi/signal";
 import * as sys from "@jailyard/abi/syscall";
+import type { Key, Semid } from "@jailyard/abi/types";
 import { FRAME_WORDS, type Frame, putJson } from "@jailyard/abi/wire";
 import { syscall, trapframe } from "@jailyard/kernel/dispatch";
 import { type Kernel, type KernelConfig, run } from "@jailyard/kernel/kernel";
 import { MODELS } from "@jailyard/kernel/model";
+import { msgrcv, msgsnd } from "@jailyard/kernel/msg";
+import { msgctl, msgget } from "@jailyard/kernel/msgctl";
 import { psignal } from "@jailyard/kernel/proc";
+import { rctlAddRule, rctlRemoveRule } from "@jailyard/kernel/rctl";
+import { semop } from "@jailyard/kernel/sem";
+import { semget } from "@jailyard/kernel/semctl";
+import { shmget } from "@jailyard/kernel/shm";
+import { shmctl } from "@jailyard/kernel/shmctl";
 import type { Thread } from "@jailyard/kernel/thread";
 import { KernelTarget } from "@jailyard/lab/conform/kerneltarget";
 import { loadCases } from "@jailyard/lab/conform/load";
 import { runCases } from "@jailyard/lab/conform/runner";
 import type { Called, Ending, Outcome } from "@jailyard/lab/conform/target";
+import { CALLS, CAUSES } from "@jailyard/lab/explain/causes";
 import { expect, test } from "vitest";
 import { Dice } from "./support/dice.ts";
-import { bench, jail, process } from "./support/kernel.ts";
+import { bench, jail, ok, process } from "./support/kernel.ts";
 
 const CORPUS = join(import.meta.dirname, "data", "conformance");
 const files = readdirSync(CORPUS).filter((file) => file.endsWith(".jsonl"));
 
-/** Notes errors, by call: with a reason, and without one. */
+/** Notes errors with their reasons, by call; `mute` are those without. */
 class Noting extends KernelTarget {
   readonly refused = new Set<string>();
   readonly mute = new Set<string>();
@@ -39,16 +52,20 @@ class Noting extends KernelTarget {
 
   #note(call: string, { errno, reason }: Ending): void {
     if (errno === undefined) return;
-    this.refused.add(`${call} ${errno}`);
+    this.refused.add(`${call} ${errno} ${reason}`);
     if (reason === undefined) this.mute.add(`${call} ${errno}`);
   }
 }
+
+/** What refuses System V calls, by all that these tests made of them. */
+const seen = new Set<string>();
 
 test.each(files)("each errno of %s has a rule", { timeout: 60_000 }, async (file) => {
   const target = new Noting();
   await runCases(target, loadCases([join(CORPUS, file)]));
   expect(target.refused.size).toBeGreaterThan(5);
   expect([...target.mute]).toEqual([]);
+  for (const one of target.refused) if (CALLS.includes(one.split(" ")[0])) seen.add(one);
 });
 
 const DATA_BYTES = 4096;
@@ -99,7 +116,7 @@ function refusals(config: KernelConfig, who: (k: Kernel) => Thread, dice: Dice):
   const mute = new Set<string>();
   const { k } = bench({ maxproc: 12, ...config });
   for (const [name, sysno] of NUMBERS) {
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 30; i++) {
       for (const old of k.procs.values()) psignal(k, old, SIGKILL);
       run(k);
       const td = who(k);
@@ -110,6 +127,8 @@ function refusals(config: KernelConfig, who: (k: Kernel) => Thread, dice: Dice):
       const error = syscall(k, tf, sysno);
       run(k);
       if (error === OK || error === ESLEEP) continue;
+      const call = name.slice("SYS_".length);
+      if (CALLS.includes(call)) seen.add(`${call} ${errnoName(error)} ${reasonText(td.td_reason)}`);
       if (td.td_reason === NO_REASON) mute.add(`${name} ${errnoName(error)}`);
     }
   }
@@ -130,4 +149,52 @@ test.each(MODELS)("each errno of every call under %s has a rule", (model) => {
     }
     expect([...refusals({ model, modules: [] }, who, dice)]).toEqual([]);
   }
+});
+
+/** Those that neither cases nor dice meet: by call, with rules of rctl on the caller. */
+function provoke(): void {
+  const { k } = bench({ racct: true, limits: { "kern.ipc.msgtql": 1 } });
+  const td = process(k);
+  const note = (call: string, error: Errno): void => {
+    seen.add(`${call} ${errnoName(error)} ${reasonText(td.td_reason)}`);
+  };
+  const denied = (rule: string, call: string, make: () => Errno): void => {
+    ok(td, rctlAddRule(k, td, `user:0:${rule}`));
+    note(call, make());
+    ok(td, rctlRemoveRule(k, td, "user:0"));
+  };
+  const set = ok(td, semget(k, td, 0 as Key, 1, 0o600)) as Semid;
+  const queue = ok(td, msgget(k, td, 0 as Key, 0o600));
+  const seg = ok(td, shmget(k, td, 0 as Key, 10, 0o600));
+  denied("nsem:deny=1", "semget", () => semget(k, td, 0 as Key, 1, 0o600));
+  denied("nsemop:deny=8", "semop", () => semop(k, td, set, sembufs(9), 9));
+  denied("nshm:deny=1", "shmget", () => shmget(k, td, 0 as Key, 10, 0o600));
+  denied("shmsize:deny=4096", "shmget", () => shmget(k, td, 0 as Key, 10, 0o600));
+  denied("nmsgq:deny=1", "msgget", () => msgget(k, td, 0 as Key, 0o600));
+  const send = (mtype: number, mtext: Uint8Array | null): Errno =>
+    msgsnd(k, td, queue, { mtype, mtext }, 4, IPC_NOWAIT);
+  const text = new Uint8Array(4);
+  denied("msgqqueued:deny=0", "msgsnd", () => send(1, text));
+  denied("msgqsize:deny=3", "msgsnd", () => send(1, text));
+  note("msgsnd", send(1, null));
+  ok(td, send(1, text));
+  note("msgsnd", send(1, text)); // the only header is taken
+  note("msgrcv", msgrcv(k, td, queue, { mtype: 0, mtext: new Uint8Array(1) }, 4, 0, 0));
+  ok(td, msgsnd(k, td, queue, { mtype: 1, mtext: text }, 0, 0));
+  note("msgrcv", msgrcv(k, td, queue, null, 4, 0, 0));
+  note("shmctl", shmctl(k, td, seg, SHM_STAT, null));
+  note("shmctl", shmctl(k, td, seg, IPC_SET, null));
+  note("shmctl", shmctl(k, td, seg, IPC_STAT, null));
+  note("shmctl", shmctl(k, td, seg, 99, null));
+  note("msgctl", msgctl(k, td, queue, IPC_SET, null));
+  note("msgctl", msgctl(k, td, queue, IPC_STAT, null));
+  note("msgctl", msgctl(k, td, queue, IPC_SET, { ...msqidDs(), msg_qbytes: 0 }));
+}
+
+test("`jailyard explain` has every way in which a call is refused, and no other", () => {
+  provoke();
+  const told = CAUSES.map(({ call, errno, rule, limit }) =>
+    [`${call} ${errno} ${rule}`, limit].filter((part) => part !== "").join(", "),
+  );
+  expect([...seen].sort()).toEqual([...new Set(told)].sort());
 });

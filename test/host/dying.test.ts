@@ -36,16 +36,19 @@ describe("a process", () => {
     expect(await processes()).toBe(0);
   });
 
-  test("that calls without end and without a sleep leaves turns to others, and can be killed", async () => {
-    const busy = await start(jail, "default", {}, "busy");
-    expect(await busy.next()).toBe("ready");
-    const other = await start(jail, "many");
-    expect(await other.next()).toBe(1000);
-    await busy.process.kill("SIGKILL");
-    expect(await busy.process.exited).toMatchObject({ signal: 9 });
-    await jail.spawn({ module: programUrl("worker"), arg: { entry: "many" } });
-    expect(yard.threads.size).toBe(1); // the one that busy had: it gave it back by itself
-  });
+  test.each(["succeeds", "fails"])(
+    "whose calls never sleep (each %s) leaves turns to others, and can be killed",
+    async (entry) => {
+      const busy = await start(jail, entry, {}, "busy");
+      expect(await busy.next()).toBe("ready");
+      const other = await start(jail, "many");
+      expect(await other.next()).toBe(1000);
+      await busy.process.kill("SIGKILL");
+      expect(await busy.process.exited).toMatchObject({ signal: 9 });
+      await jail.spawn({ module: programUrl("worker"), arg: { entry: "many" } });
+      expect(yard.threads.size).toBe(1); // the one that busy had: it gave it back by itself
+    },
+  );
 
   test("that sleeps and is killed is gone from the queue", async () => {
     const sleeper = await start(jail, "sleeper");

@@ -1,5 +1,6 @@
 /** Locks, interference and waits of runs: sums that have to agree, and deadlocks that have a name. */
 import { writeFileSync } from "node:fs";
+import { decodeHdr, valuesOf } from "@jailyard/lab/stress/histogram";
 import { interferenceOf, mergedRows } from "@jailyard/lab/stress/locks";
 import { SORTS, sorted, tallied } from "@jailyard/lab/stress/lockstat";
 import type { LockRow, RunFile } from "@jailyard/lab/stress/runfile";
@@ -76,6 +77,21 @@ test("private jails wait for one another's calls, and for locks that FreeBSD has
   const across = mutex.uses.flatMap(({ jail, blame }) => blame.filter((one) => one.jail !== jail));
   expect(sum(across.map(({ nanos }) => nanos))).toBeGreaterThan(0);
 });
+
+test.each(["contended", "full"] as const)(
+  "%s: what the yard says of waits is what the processes have timed themselves",
+  async (stats) => {
+    const options = { convoy: { hold: 3000, think: 0 } };
+    const mix = { workloads: { convoy: 1 }, options, jails: 2, procs: 4, seconds: 1 };
+    const { locks, repetitions } = await run({ ...mix, stats });
+    const [{ histograms }] = repetitions[0].workloads;
+    const timed = sum(valuesOf(decodeHdr(histograms.wait!.hdr)).map(([nanos, n]) => nanos * n));
+    const own = locks!.filter(({ kind, waitNanos }) => kind === "sem" && waitNanos > 1e8);
+    expect(own.map(({ jail }) => jail).sort()).toEqual(["jail1", "jail2"]);
+    expect(Math.abs(sum(own.map(({ waitNanos }) => waitNanos)) / timed - 1)).toBeLessThan(0.05);
+    expect(sum(own.map(({ taken }) => taken))).toBeGreaterThanOrEqual(histograms.latency!.count);
+  },
+);
 
 test("off: nothing was waited for, and the file says how often locks were taken", async () => {
   const { locks, interference, waitFor } = await run({ ...SHARED, stats: "off", seconds: 0.3 });

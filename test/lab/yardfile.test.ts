@@ -50,7 +50,34 @@ jails:
   expect(read("empty.yaml", "")).toEqual({ settings: {}, jails: [] });
 });
 
-test("jail.conf: the last word on a parameter counts, programs add up", () => {
+test("jail.conf: wildcards, includes, variables, and who depends on whom", () => {
+  writeFileSync(join(folder, "more.inc"), "db { path = /db; }\n");
+  const text = `
+.include "*.inc";
+web { depend = db, log; path = "/jails/$name"; }
+log { host.hostname = "\${path}.$zone"; path = '/$name'; }
+web.x { path = /x; } web.x.y { children.max = 1; }
+web.* { persist; children.max = 2; }
+* { $zone = example; host.hostname = $name.$zone; }
+`;
+  expect(read("jail.conf", text).jails).toEqual([
+    { name: "db", params: { path: "/db", "host.hostname": "db.example" }, programs: [] },
+    { name: "log", params: { path: "/$name", "host.hostname": "/$name.example" }, programs: [] },
+    { name: "web", params: { path: "/jails/web", "host.hostname": "web.example" }, programs: [] },
+    {
+      name: "web.x",
+      params: { path: "/x", persist: true, "children.max": 2, "host.hostname": "web.x.example" },
+      programs: [],
+    },
+    {
+      name: "web.x.y",
+      params: { persist: true, "children.max": 1, "host.hostname": "web.x.y.example" },
+      programs: [],
+    },
+  ]);
+});
+
+test("jail.conf: the last word on a parameter counts, += adds", () => {
   const text = `persist; * { children.max = 2; }
 web { children.max = 5; nopersist; exec.start = "a.ts x y"; exec.start += 'b.ts'; path = /a+b; }
 web { sysvsem = new; }`;
@@ -87,9 +114,20 @@ describe("refused with the line", () => {
     ["a.conf", "w {\n  mount.devfs;\n}", /a\.conf:2: unknown parameter: mount\.devfs/],
     ["a.conf", "w {\n  parent = 3;\n}", /a\.conf:2: unknown parameter: parent/],
     ["a.conf", "w {\n  sysvsem = maybe;\n}", /a\.conf:2: sysvsem: unknown jailsys value "maybe"/],
-    ["a.conf", "w {\n  path = a, b;\n}", /a\.conf:2: path: write "name;" or/],
+    ["a.conf", "w {\n  path = a, b;\n}", /a\.conf:2: path: it takes one value/],
+    ["a.conf", "w {\n  path = a, ;\n}", /a\.conf:2: path: write "name;" or/],
+    [
+      "a.conf",
+      "w {\n  exec.stop = a.ts;\n}",
+      /a\.conf:2: exec\.stop: up does not run it; .*jail -f/,
+    ],
+    ["a.conf", "w {\n  depend = x;\n}", /a\.conf:2: depend: there is no jail "x"/],
+    ["a.conf", "a { depend = b; }\nb { depend = a; }", /:1: .*wait for each other: a -> b -> a/],
+    ["a.conf", "$a = $b; $b = $a;\nw { path = $a; }", /a\.conf:2: the variable a is its own value/],
+    ["a.conf", ".include x;\n}", /a\.conf:2: "\}" where a jail/],
+    ["a.conf", "\n.include;", /a\.conf:2: write \.include "file";/],
+    ["a.conf", '.include "a.conf";', /a\.conf:1: files include each other/],
     ["a.conf", "w {\n  path = a\n}", /a\.conf:2: path: write "name;" or/],
-    ["a.conf", "w {\n  path += a;\n}", /a\.conf:2: path: write "name;" or/],
     ["a.conf", "w {\n  path = $x;\n}", /a\.conf:2: the variable x is not set/],
     ["a.conf", "\nw {\n path = a;\n", /a\.conf:2: "w \{" has no "\}"/],
     ["a.conf", "\n}\n", /a\.conf:2: "\}" where a jail or parameter begins/],

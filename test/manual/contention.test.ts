@@ -261,11 +261,13 @@ describe("who waits for whom", () => {
       {
         ...{ pid: b1.p_pid, jid: jids().b, comm: "sh", lock: `sem ${set.id}[0]`, label: null },
         ...{ kind: "sem", id: set.id, num: 0, sinceNanos: MS },
-        holder: { pid: a1.p_pid, jid: jids().a, ended: false },
+        holder: { pid: a1.p_pid, jid: jids().a, ended: false, told: false },
+        event: null,
       },
       {
         ...{ pid: c1.p_pid, jid: jids().c, comm: "sh", lock: `sem ${set.id}[1]`, label: null },
         ...{ kind: "sem", id: set.id, num: 1, sinceNanos: 2 * MS, holder: null },
+        event: null,
       },
     ]);
     exit1(b.k, a1, 0);

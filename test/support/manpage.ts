@@ -92,7 +92,12 @@ async function example(
 ): Promise<string> {
   const { status, out, err } = await tool(yard, name, ...args);
   const command = ["jailyard", name, ...args].map(shellWord).join(" ");
-  const lines = [...out, ...err].map((line) => line.trimEnd().replace(/(?<= )\d+s(?= )/, "0s"));
+  const lines = [...out, ...err].map((line) =>
+    line
+      .trimEnd()
+      .replace(/(?<= )\d+s(?= )/, "0s")
+      .replaceAll(/(?<= )[ \d]\d:\d\d:\d\d(?= )/g, " 9:04:11"),
+  );
   while (lines.at(-1) === "") lines.pop();
   const told = status === 0 ? "" : `    (exit status ${status})\n`;
   const shown = lines.map((line) => `    ${line}`.trimEnd()).join("\n");

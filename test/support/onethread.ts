@@ -35,7 +35,16 @@ export function oneThread(): OneThread {
     rows,
     2,
   );
-  const kern = { ix: 0, awaits: true, port, page: new GatePage(page, SHAPE), sleepers, home: 1 };
+  const kern = {
+    ix: 0,
+    awaits: true,
+    port,
+    page: new GatePage(page, SHAPE),
+    sleepers,
+    home: 1,
+    draining: false,
+    owed: false,
+  };
   const gate = new KernelGate(bell, 2);
   gate.threads[0] = kern;
   const { port2 } = new MessageChannel();

@@ -260,11 +260,13 @@ class SimGate {
   }
 
   callAsync(slot: number, sysno: number): Promise<Errno> {
+    return new Promise((resolve) => this.callThen(slot, sysno, resolve));
+  }
+
+  callThen(slot: number, sysno: number, over: (error: Errno) => void): void {
     const bound = this.#bound[slot];
-    if (bound === undefined || this.killed(slot) !== 0) return Promise.resolve(EDEAD);
-    const promise = new Promise<Errno>((resolve) => {
-      this.#resolvers[slot] = resolve;
-    });
+    if (bound === undefined || this.killed(slot) !== 0) return over(EDEAD);
+    this.#resolvers[slot] = over;
     const a = [...bound.tf.frame.a.subarray(0, 6)];
     if (sysno === sys.SYS_semop) a.push(...bound.tf.frame.i16.subarray(0, 3));
     const error = syscall(this.#yard.k, bound.tf, sysno);
@@ -274,7 +276,6 @@ class SimGate {
     }
     if (error !== ESLEEP) this.answer(slot, sysno === sys.SYS_exit ? EDEAD : error);
     run(this.#yard.k);
-    return promise;
   }
 
   /** The process goes on when its turn comes. */

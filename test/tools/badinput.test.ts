@@ -49,7 +49,7 @@ const OWN: Readonly<Record<ToolName, string>> = {
     -c name=new persist __proto__=1; -c name=new persist ESC=ESC; -c name=new persist host.hostname=HUGE;
     -m name=nix persist; -m persist; -m name=web path=/x; -m name=web jid=77; -m name=web sysvsem=9;
     -m jid=1 name=db; -m name=web children.max=-1; -m name=0 persist; -m jid=0 persist; -mr persist=2;
-    -r nix; -r 0; -R 99; -r ESC; -r ""; -r -u; -rR ""`,
+    -f; -e ,; -f /no/such.conf -c; -f / -c; -f x -R; -f x -c -e ,; -r nix; -r 0; -R 99; -r ESC; -r ""; -r -u; -rR ""`,
   jls: `-j; -j nix; -j ""; -j 99; -j -1; -j 0; -j ESC; -j HUGE; -c; -c -j nix; nix; jid nix; __proto__;
     no; sysvfoo; --effective=1; -j nix --json; -j nix --effective`,
   jexec: `web; nix ps; 99 ps; 0 ps; -1 ps; "" ps; ESC ps; HUGE ps; web nix; web ""; web ESC;

@@ -188,7 +188,7 @@ describe("errors of jail, which change nothing [TOOL-35]", () => {
     "the usage: %j",
     async (...args) => {
       const { err, status } = await jail(...args);
-      expect(err.at(-2)).toMatch(/^usage: jail \[-iqv\]/);
+      expect(err.at(-4)).toMatch(/^usage: jail \[-iqv\]/);
       expect(status).toBe(1);
     },
   );

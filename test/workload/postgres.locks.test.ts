@@ -83,6 +83,7 @@ function fork(p: Process, cluster: Cluster, counters: Counters, body: Body): Pro
   return p.fork((child) =>
     runChild(child, {
       ordinal: child.pid,
+      title: "server process",
       mask: new SignalMask(),
       cluster,
       counters,

@@ -74,7 +74,18 @@ export interface LockStats {
   readonly uses: readonly LockUse[];
 }
 
-/** A process that sleeps for a lock. */
+/**
+ * A wait that programs have named (`p.waitStart`), as PostgreSQL's wait events. It is no lock, and its
+ * time is in that of locks already if it slept for one; its holds are none.
+ */
+export interface WaitEvent {
+  readonly event: string;
+  /** Processes of one jail that waited at once. */
+  readonly longestQueue: number;
+  readonly uses: readonly LockUse[];
+}
+
+/** A process that sleeps for a lock, or waits for something that it has named. */
 export interface Waiting {
   readonly pid: Pid;
   readonly jid: number;
@@ -82,12 +93,21 @@ export interface Waiting {
   /** The lock's name and label, as in LockStats. */
   readonly lock: string;
   readonly label: string | null;
-  readonly kind: LockKind;
+  /** `event`: it has only said so, and sleeps for no lock of the kernel. */
+  readonly kind: LockKind | "event";
   readonly id: number;
   readonly num: number;
+  /** What its program says that it waits for; null: nothing. */
+  readonly event: string | null;
   readonly sinceNanos: number;
   /** Who holds it, as far as can be told; null: it waits for an event, or nobody knows. */
-  readonly holder: { readonly pid: Pid; readonly jid: number; readonly ended: boolean } | null;
+  readonly holder: {
+    readonly pid: Pid;
+    readonly jid: number;
+    readonly ended: boolean;
+    /** The waiter has said so itself. */
+    readonly told: boolean;
+  } | null;
 }
 
 /** Processes that wait for one another, in a ring: each for what the next one holds. */
@@ -105,6 +125,8 @@ export interface Contention {
   readonly jails: Readonly<Record<number, string>>;
   /** Locks that somebody waited for, and semaphores that were taken. */
   readonly locks: readonly LockStats[];
+  /** Waits by what programs call them. */
+  readonly events: readonly WaitEvent[];
   readonly waiting: readonly Waiting[];
   /** Every deadlock that was seen, also those that are over. */
   readonly deadlocks: readonly Deadlock[];
@@ -120,7 +142,7 @@ export function deadlockText({ ring }: Deadlock, jails: Contention["jails"]): st
   return `deadlock: ${parts.join("; ")}. One of them must give its semaphore back, be interrupted or end.`;
 }
 
-/** Characters of a label. */
+/** Characters of a label, and of what a program calls a wait. */
 export const LABEL_MAX = 64;
 
 /** How a lock is called in a sentence: with its label, if it has one. */

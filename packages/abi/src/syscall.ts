@@ -59,5 +59,7 @@ export const SYS_kinfo_procs = 1006;
 export const SYS_sysctlabout = 1007;
 /** Ours: what a program calls a semaphore or a queue, for statistics of locks. */
 export const SYS_label = 1008;
+/** Ours: objects that were removed, and by whom. */
+export const SYS_ipcs_history = 1009;
 /** Set in a number: do not map the page, make the call. */
 export const SYS_UNMAPPED = 1 << 16;

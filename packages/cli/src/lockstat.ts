@@ -1,6 +1,7 @@
 /** `jailyard lockstat`: locks of a run, or of a yard that is up, in the columns of FreeBSD's lock profiling. */
 import { lockText } from "@jailyard/abi/contention";
 import {
+  eventsTallied,
   SORTS,
   type SortName,
   sorted,
@@ -9,12 +10,11 @@ import {
   type View,
 } from "@jailyard/lab/stress/lockstat";
 import { readRun } from "@jailyard/lab/stress/readrun";
-import type { LockRow } from "@jailyard/lab/stress/runfile";
 import { type Command, Option } from "commander";
 import { interrupted } from "./interrupt.ts";
 import { dim, print, table } from "./terminal.ts";
 import { UsageError, whole } from "./usage.ts";
-import { askLocks } from "./yardclient.ts";
+import { askLocks, type Known } from "./yardclient.ts";
 
 const EXAMPLES = `
 Columns, times in microseconds, as LOCK_PROFILING(9) has them:
@@ -33,6 +33,7 @@ docs/measuring.md says what each figure means.
 Examples:
   $ jailyard stress --workload convoy --json run.json && jailyard lockstat run.json
   $ jailyard lockstat run.json --by jail --sort wait_max
+  $ jailyard lockstat run.json --by event       waits as programs call them, such as LWLock:WALWrite
   $ jailyard lockstat --live                    of the yard that runs, such as \`jailyard up\`
   $ jailyard lockstat --live --by point --json
 
@@ -60,22 +61,21 @@ export function addLockstat(program: Command, run: (status: number) => void): vo
     .option("--json", "rows as JSON on stdout")
     .addHelpText("after", EXAMPLES)
     .action(async (file: string | undefined, options: LockstatOptions) => {
-      const rows = sorted(tallied(await locksOf(file, options), options.by), options.sort);
+      const { by, sort } = options;
+      const { locks, events } = await knownOf(file, options);
+      const rows = sorted(by === "event" ? eventsTallied(events) : tallied(locks, by), sort);
       printRows(rows, options);
       run(0);
     });
 }
 
-async function locksOf(
-  file: string | undefined,
-  { live, yard }: LockstatOptions,
-): Promise<readonly LockRow[]> {
+async function knownOf(file: string | undefined, { live, yard }: LockstatOptions): Promise<Known> {
   if (live === true && file === undefined) return askLocks(yard, interrupted);
   if (live === true) throw new UsageError(`--live or ${file}: choose one of them`);
   if (file === undefined) throw new UsageError("lockstat of what? Name a run file, or give --live");
   if (yard !== undefined) throw new UsageError("--yard goes with --live, not with a file");
-  const { locks } = readRun(file);
-  if (locks !== undefined) return locks;
+  const { locks, waitEvents: events = [] } = readRun(file);
+  if (locks !== undefined) return { locks, events };
   throw new UsageError(`${file} says nothing of locks: an older jailyard wrote it; run it again`);
 }
 
@@ -84,7 +84,7 @@ type Row = ReturnType<typeof tallied>[number];
 function printRows(rows: readonly Row[], { count, json }: LockstatOptions): void {
   const shown = rows.slice(0, count);
   if (json === true) return print(JSON.stringify(shown, null, 2));
-  if (shown.length === 0) return print("No lock was taken.");
+  if (shown.length === 0) return print("Nothing of the kind was taken or waited for.");
   const heads = [
     ...[">max", ">wait_max", ">total", ">wait_total", ">count", ">avg", ">wait_avg"],
     ...[">cnt_hold", ">cnt_lock", ">queue", ">owners", "name"],

@@ -20,6 +20,7 @@ Examples:
   $ jailyard replay recording.jsonl --jails 8   recorded calls of a real program
   $ jailyard size --instances 40                limits that 40 PostgreSQL servers need
   $ jailyard lint /etc/jail.conf                what will not do what it looks like
+  $ jailyard explain ENOSPC                     what an error means, and what helps
   $ jailyard ipcs -Z                            objects of the yard that runs, with their jails
   $ jailyard jexec jail1 ipcs                   the same from inside a jail
 
@@ -69,6 +70,9 @@ const COMMANDS: Readonly<Record<string, (program: Command, run: Report) => Promi
   },
   async size(program, run) {
     (await import("./size.ts")).addSize(program, run);
+  },
+  async explain(program, run) {
+    (await import("./explain.ts")).addExplain(program, run);
   },
   async lint(program, run) {
     (await import("./lint.ts")).addLint(program, run);

@@ -11,6 +11,8 @@ import { bold, count, green, plural, print, red, step, table, wrapped } from "./
 
 /** Elsewhere than on a terminal: lines in all, about. */
 const LINES = 10;
+/** Between two lines while many jails start. */
+const START_MS = 5000;
 
 /** A line that moves on a terminal; elsewhere a line now and then. */
 export function stressProgress<T>(
@@ -21,9 +23,14 @@ export function stressProgress<T>(
   const title = bold(`${mix.join(",")} in ${plural(settings.jails, "jail")}`);
   const moves = process.stdout.isTTY === true;
   let next = 0;
+  let nextStart = performance.now() + START_MS;
   return step(title, (say) =>
     work((at) => {
       if (moves) return say(progressText(at, settings));
+      if (at.phase !== "run" && at.phase !== "end" && performance.now() >= nextStart) {
+        nextStart += START_MS;
+        print(`  ${progressText(at, settings)}`);
+      }
       if (at.phase !== "run") return;
       if (at.repetition * settings.seconds + at.elapsed < next) return;
       next += Math.max(1, (settings.seconds * settings.repeat) / LINES);
@@ -38,6 +45,7 @@ function progressText(
 ): string {
   const which = repeat > 1 ? `run ${repetition + 1} of ${repeat}: ` : "";
   if (phase === "jails") return `${which}${count(there)} of ${count(total)} jails`;
+  if (phase === "starting") return `${which}${count(there)} of ${count(total)} workloads start`;
   if (phase === "workloads")
     return `${which}${count(there)} of ${count(total)} workloads are ready`;
   const left = Math.max(0, seconds - elapsed) + seconds * (repeat - repetition - 1);

@@ -33,7 +33,8 @@ FILE is YAML, or jail.conf(5) if its name ends in .conf:
     db: {allow.sysvipc: true}
 
 What a jail is not given it does not have, as on FreeBSD. Programs lie where the file lies. In
-jail.conf, exec.start names a program and its arguments; it runs in the background.
+jail.conf, each value of exec.start names a program and its arguments; it runs in the background. Jails
+begin in the order of depend. Other commands around a jail are run by jailyard jail -f FILE -c.
 A program called postgres is the simulated server; its arguments are settings, as max_connections=50.
 The yard stays up until Ctrl-C, also when all programs have ended. -o and --model win over the file.
 

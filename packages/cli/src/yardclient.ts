@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { YardSample } from "@jailyard/abi/yardsample";
 import { Interrupted } from "@jailyard/lab/scenario/inyard";
-import type { LockRow } from "@jailyard/lab/stress/runfile";
+import type { LockRow, WaitEventRow } from "@jailyard/lab/stress/runfile";
 import { visible } from "@jailyard/tools/vis";
 import type { ToolOutput, ToolRequest } from "./toolrun.ts";
 import { AbsentError, UsageError } from "./usage.ts";
@@ -85,14 +85,21 @@ export async function askYard(
   return ask(yard, line, take, signal);
 }
 
-/** What a yard knows of its locks. @throws AbsentError, Interrupted */
-export async function askLocks(yard: string | undefined, signal?: AbortSignal): Promise<LockRow[]> {
+export interface Known {
+  readonly locks: readonly LockRow[];
+  readonly events: readonly WaitEventRow[];
+}
+
+/** What a yard knows of its locks and named waits. @throws AbsentError, Interrupted */
+export async function askLocks(yard: string | undefined, signal?: AbortSignal): Promise<Known> {
   const locks: LockRow[] = [];
+  const events: WaitEventRow[] = [];
   const take = (answer: Output): void => {
     if ("lock" in answer) locks.push(answer.lock);
+    if ("event" in answer) events.push(answer.event);
   };
   await ask(yard, LOCKS_REQUEST, take, signal);
-  return locks;
+  return { locks, events };
 }
 
 /** A yard at this moment. @throws AbsentError, Interrupted */

@@ -13,7 +13,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { YardSample } from "@jailyard/abi/yardsample";
 import type { Yard } from "@jailyard/host/yard";
 import { lockRows } from "@jailyard/lab/stress/locks";
-import type { LockRow } from "@jailyard/lab/stress/runfile";
+import type { LockRow, WaitEventRow } from "@jailyard/lab/stress/runfile";
+import { eventRows } from "@jailyard/lab/stress/waitevents";
 import { isToolName } from "@jailyard/tools/names";
 import { runTool, type ToolOutput, type ToolRequest } from "./toolrun.ts";
 import { UsageError } from "./usage.ts";
@@ -24,6 +25,7 @@ export type Answer =
   | ToolOutput
   /** Asked for locks: one of them. */
   | { readonly lock: LockRow }
+  | { readonly event: WaitEventRow }
   | { readonly sample: YardSample }
   | { readonly status: number }
   /** The tool did not run. */
@@ -124,7 +126,9 @@ export class YardServer {
   /** A line for each lock, no faster than they are read. */
   async #locks(socket: Socket, say: (answer: Answer) => void, gone: AbortSignal): Promise<void> {
     if (this.#yard === null) return say({ problem: NOT_UP });
-    for (const lock of lockRows(await this.#yard.contention())) {
+    const contention = await this.#yard.contention();
+    for (const event of eventRows(contention)) say({ event });
+    for (const lock of lockRows(contention)) {
       say({ lock });
       if (socket.writableNeedDrain) await once(socket, "drain", { signal: gone });
     }

@@ -9,6 +9,7 @@ import { getJson, RET0 } from "@jailyard/abi/wire";
 import { C_BROKEN, MSQ_MTX, SEM_UNDO_MTX } from "@jailyard/kernel/commons";
 import { syscall, sysret, type Trapframe, trapframe } from "@jailyard/kernel/dispatch";
 import {
+  breakElsewhere,
   interruptElsewhere,
   isElsewhere,
   killElsewhere,
@@ -16,6 +17,7 @@ import {
 } from "@jailyard/kernel/elsewhere";
 import { brokenInvariants } from "@jailyard/kernel/invariants";
 import { type Kernel, NO_HOOKS, run } from "@jailyard/kernel/kernel";
+import { KERNEL_OWNER } from "@jailyard/kernel/lockwait";
 import type { MsgPage } from "@jailyard/kernel/msgpage";
 import type { Prison } from "@jailyard/kernel/prison";
 import { interruptSleep, newproc, psignal } from "@jailyard/kernel/proc";
@@ -24,7 +26,7 @@ import type { SemPage } from "@jailyard/kernel/sempage";
 import { UndoVector } from "@jailyard/kernel/semundo";
 import { lockPage, lockQueues, unlockPage, unlockQueues } from "@jailyard/kernel/site";
 import { SLEEPING, type Thread, ZOMBIE } from "@jailyard/kernel/thread";
-import { mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
+import { mtxInherit, mtxOwner, mtxUnlock } from "@jailyard/memory/mutex";
 import { Carver } from "@jailyard/memory/page";
 import { AWAKE, KILLED } from "@jailyard/memory/sleepers";
 import { BROKEN, CALLER, DIRECT_CALLS, DIRECT_SLEEPS } from "@jailyard/trap/gate";
@@ -63,6 +65,7 @@ function release(k: Kernel, maps: ThreadMaps, dead: Thread | null): void {
   const { thread } = maps;
   for (const page of maps.all()) {
     if (mtxOwner(page.mtx, 0) !== thread.home) continue;
+    mtxInherit(page.mtx, 0, KERNEL_OWNER); // a repair may wait for other locks
     if (dead !== null && "sem" in page) semRepair(k, page as SemPage, dead);
     else if (dead !== null) msgRepair(k, page as MsgPage, dead);
     mtxUnlock(page.mtx, 0);
@@ -435,7 +438,9 @@ export class Bindings {
   #mendThread({ thread }: Attached): boolean {
     const { head } = thread.page;
     if (this.#mappings === null || Atomics.load(head, BROKEN) === 0) return false;
-    release(this.#k, this.#mappings.of(thread), this.#caller(thread));
+    const caller = this.#caller(thread);
+    release(this.#k, this.#mappings.of(thread), caller);
+    if (caller !== null) breakElsewhere(this.#k, caller);
     this.#k.commons.sleepers.again();
     Atomics.store(head, BROKEN, 0);
     Atomics.notify(head, BROKEN);

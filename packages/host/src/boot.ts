@@ -77,6 +77,8 @@ export interface Start {
   readonly gid: number;
   readonly groups: readonly number[];
   readonly comm: string;
+  /** The first of the yard that loads this module: what is compiled of it is kept for the others. */
+  readonly isFirst: boolean;
 }
 
 /** A process that owns its thread: a new one, or the child of a fork, which has a pid already. */

@@ -178,7 +178,8 @@ export class Control {
     }
     const { ix, awaits, page, shape } = thread;
     const { sleepers } = this.#k.commons;
-    const kern = { ix, awaits, port, page: new GatePage(page, shape), sleepers, home: homeOf(ix) };
+    const place = { ix, awaits, port, sleepers, home: homeOf(ix) };
+    const kern = { ...place, page: new GatePage(page, shape), draining: false, owed: false };
     this.#gate.threads[ix] = kern;
     this.#bindings.attach(kern, prison, thread.adopts);
     return true;

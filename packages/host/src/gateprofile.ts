@@ -76,14 +76,18 @@ export class GateProfile implements GateWatch {
     const oldest = Math.max(0, this.#calls - LOG);
     let until = now;
     let first = NOBODY;
+    let end = now; // of what calls of `first` took, one after the other
     let queue = 0;
     for (let i = this.#calls - 1; i >= oldest && until > from; i--) {
-      const begin = Math.max(from, this.#begins[i % LOG]); // not read: it had begun before this came
-      first = this.#jids[i % LOG];
-      profile.blame(point, first, until - begin);
-      until = begin;
+      if (this.#jids[i % LOG] !== first) {
+        profile.blame(point, first, end - until);
+        first = this.#jids[i % LOG];
+        end = until;
+      }
+      until = Math.max(from, this.#begins[i % LOG]); // not read: it had begun before this came
       queue++;
     }
+    profile.blame(point, first, end - until);
     profile.blame(point, NOBODY, until - from);
     profile.begins(point, first, queue);
     profile.waited(point, nanos);

@@ -66,13 +66,21 @@ export class Jail {
    * @throws YardError if the module has no program, or there can be no process
    */
   async spawn(options: SpawnOptions): Promise<ProcessHandle> {
-    const start = startOf(options);
+    const start = this.#startOf(options);
     if (this.#ending !== null) throw new YardError(`jail ${this.name} has ended`);
     const started = await this.#ask(start);
     const { thread } = started;
     if ("pid" in started) return this.#claim(started.pid, thread);
     if (started.kind === "blocking") return this.#startOwn({ ...start });
     throw new YardError(`jail ${this.name}: ${started.error}`);
+  }
+
+  #startOf(options: SpawnOptions): Start {
+    const { module, args = [], arg, uid = 0, gid = 0, groups = [], comm = "" } = options;
+    const { href } = module instanceof URL ? module : asUrl(module);
+    const isFirst = !this.yard.loaded.has(href);
+    this.yard.loaded.add(href);
+    return { module: href, args, arg, uid, gid, groups, comm, isFirst };
   }
 
   /** Have the thread of coroutines load the program, and start it if it is one of coroutines. */
@@ -260,12 +268,6 @@ export class Jail {
     const home = this.processes.has(pid) ? this.#families.get(pid)?.home : undefined;
     return home ?? [...this.#threads.keys()].find(({ forked }) => forked === pid);
   }
-}
-
-function startOf(options: SpawnOptions): Start {
-  const { module, args = [], arg, uid = 0, gid = 0, groups = [], comm = "" } = options;
-  const url = module instanceof URL ? module : asUrl(module);
-  return { module: url.href, args, arg, uid, gid, groups, comm };
 }
 
 const asUrl = (module: string): URL =>

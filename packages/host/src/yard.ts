@@ -3,6 +3,7 @@
  * runs; shutdown() leaves no thread alive.
  */
 
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import {
   type Contention,
@@ -98,6 +99,11 @@ const SLOTS = 512;
 /** Any limit below V8's own spares a thread 2 MiB of mapped builtins; see docs/performance.md. */
 const JAIL_MEMORY_MIB = 512;
 const JAIL_MEMORY_MIN = 16;
+/**
+ * A thread allocates 1.3 MiB until its first program runs. V8's first semi-space has 1 MiB, so there was
+ * a collection that kept most of it, in a second one: half a MiB and 2 ms more.
+ */
+const SEMI_SPACE_MIB = 2;
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const file = (name: string): URL => new URL(`./${name}.worker.${extension}`, import.meta.url);
 const HOST = 0 as Jid;
@@ -140,6 +146,8 @@ export class Yard {
   readonly threads = new Map<number, JailThread>();
   readonly jails = new Map<string, Jail>();
   readonly pool: Piscina;
+  /** URLs of modules that a thread has loaded, or is about to. */
+  readonly loaded = new Set<string>();
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
   /** Told of each deadlock of semaphores, within a second or two. */
   readonly deadlockListeners = new Set<(deadlock: Deadlock, jails: Contention["jails"]) => void>();
@@ -178,6 +186,7 @@ export class Yard {
     this.failed = promise;
     this.#fail = reject;
     makeThreadsKillable();
+    setFlagsFromString(`--min-semi-space-size=${SEMI_SPACE_MIB}`); // of threads that start from now on
     this.#worker = this.#startKernel();
     this.#kernelGone = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));

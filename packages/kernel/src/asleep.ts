@@ -1,5 +1,5 @@
 /** A call on a page that sleeps: what it comes back to, and how it goes on once it is woken. */
-import { EGATE, type Errno, OK } from "@jailyard/abi/errno";
+import { EGATE, type Errno, ESLEEP, OK } from "@jailyard/abi/errno";
 import { MSG } from "@jailyard/abi/reason";
 import type { Sembufs } from "@jailyard/abi/sem";
 import { P_ALIVE } from "./ipcpage.ts";
@@ -16,7 +16,7 @@ import {
 import type { SemPage } from "./sempage.ts";
 import { semGone, semopWoken } from "./semvec.ts";
 import { type Caller, lockPage, lockQueue, type Site, unlockPage, unlockQueue } from "./site.ts";
-import { wasGranted } from "./sleepq.ts";
+import { awake, wasGranted } from "./sleepq.ts";
 import { interrupted } from "./thread.ts";
 
 const MSG_43 = MSG(43);
@@ -35,6 +35,7 @@ export const unlockAsleep = (site: Site, { call, page }: Asleep): void =>
 /** The page is locked, and the sleep is over. @returns EGATE: the kernel goes on with it */
 export function goOn(site: Site, td: Caller, asleep: Asleep, how: number): Errno {
   const gone = asleep.page.hdr[P_ALIVE] === 0;
+  if (gone || !wasGranted(how)) awake(site, td.tid); // who was served is so once it has taken that
   switch (asleep.call) {
     case "semop":
       return gone ? semGone(td) : semopWoken(site, td, asleep.page, asleep.sops, how);
@@ -61,6 +62,7 @@ function receiveOn(
   if (td.td_interrupted && !wasGranted(how)) return msgrcvOver(td);
   td.td_interrupted = false;
   const error = msgrcvLocked(site, td, page, want, how);
+  if (wasGranted(how) && error !== ESLEEP) awake(site, td.tid);
   if (error !== OK && site.handoff) msgUnkeep(site, td.tid, page);
   return error;
 }

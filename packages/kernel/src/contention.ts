@@ -9,16 +9,19 @@ import {
   type Mechanism,
   NOBODY,
   STATS,
+  type WaitEvent,
 } from "@jailyard/abi/contention";
 import { FACILITIES } from "@jailyard/abi/types";
 import { mtxTaken } from "@jailyard/memory/mutex";
 import { MSQ_MTX, SEM_UNDO_MTX } from "./commons.ts";
+import { eventName } from "./eventwait.ts";
 import { objectsOf, tableOf } from "./facility.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LockCounters } from "./lockbook.ts";
 import { plainName } from "./lockname.ts";
 import {
   bucketValue,
+  K_EVENT,
   K_GATE,
   K_MSGPAGE,
   K_MUTEX,
@@ -54,11 +57,13 @@ const ALL: Depth = { histograms: true, idle: Number.POSITIVE_INFINITY };
 /** `gateCalls`: calls that went to the kernel's thread. */
 export function contention(k: Kernel, gateCalls: number): Contention {
   const { profile, book } = k;
+  const { locks, events } = lockStats(k, gateCalls, ALL);
   return {
     stats: STATS[profile.mode],
     atNanos: profile.nanos(),
     jails: jailNames(k),
-    locks: lockStats(k, gateCalls, ALL).locks,
+    locks,
+    events,
     waiting: waiting(k),
     deadlocks: [...book.deadlocks],
   };
@@ -75,8 +80,8 @@ export function lockStats(
   k: Kernel,
   gateCalls: number,
   { histograms, idle }: Depth,
-): { locks: LockStats[]; count: number } {
-  const uses = usesByLock(k, histograms);
+): { locks: LockStats[]; count: number; events: WaitEvent[] } {
+  const { uses, events } = usesByLock(k, histograms);
   const locks: LockStats[] = [];
   const unwaited: LockCounters[] = [];
   for (const counters of allCounters(k, gateCalls)) {
@@ -92,7 +97,7 @@ export function lockStats(
   const count = locks.length + unwaited.length;
   if (unwaited.length > idle) unwaited.sort((a, b) => b.taken - a.taken);
   for (const counters of unwaited.slice(0, idle)) locks.push(lockOf(counters, [], 0));
-  return { locks, count };
+  return { locks, count, events: eventsOf(k, events) };
 }
 
 function lockOf(counters: LockCounters, uses: readonly LockUse[], longest: number): LockStats {
@@ -139,11 +144,25 @@ interface Found {
   longest: number;
 }
 
-/** What the tables have, by lock. */
-function usesByLock(k: Kernel, histograms: boolean): Map<string, Found> {
+/** The same name may have two rows. */
+function eventsOf(k: Kernel, found: Iterable<Found>): WaitEvent[] {
+  const groups = Map.groupBy(found, ({ counters }) => eventName(k.profile, counters.ix));
+  return [...groups].map(([event, rows]) => ({
+    event,
+    longestQueue: rows.reduce((most, { longest }) => Math.max(most, longest), 0),
+    uses: rows.flatMap(({ uses }) => uses),
+  }));
+}
+
+/** What the tables have, by lock, and by named wait. */
+function usesByLock(
+  k: Kernel,
+  histograms: boolean,
+): { uses: Map<string, Found>; events: Iterable<Found> } {
   const { points, shape } = k.profile.tables;
   const blames = blamesByPoint(k);
-  const found = new Map<string, Found>();
+  const locks = new Map<string, Found>();
+  const events = new Map<string, Found>();
   for (let row = 0; row < shape.points; row++) {
     if (points.kind[row] === 0) continue;
     const [kind, ix, stamp] = [points.kind[row], points.ix[row], points.stamp[row]];
@@ -151,12 +170,13 @@ function usesByLock(k: Kernel, histograms: boolean): Map<string, Found> {
     const unknown = { owner: NOBODY, label: null, taken: 0, changes: 0 };
     const counters = { kind, ix, stamp, num, id, ...unknown };
     const key = keyOf(counters);
+    const found = kind === K_EVENT ? events : locks;
     const lock = found.get(key) ?? { counters, uses: [], longest: 0 };
     found.set(key, lock);
     lock.uses.push(useOf(k, row, blames.get(row) ?? [], histograms));
     lock.longest = Math.max(lock.longest, points.longest[row]);
   }
-  return found;
+  return { uses: locks, events: events.values() };
 }
 
 function useOf(k: Kernel, row: number, blame: readonly Blame[], histograms: boolean): LockUse {

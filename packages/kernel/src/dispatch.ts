@@ -45,6 +45,7 @@ import {
 import { unjailed } from "./cred.ts";
 import { msgSleptOn } from "./elsewhere.ts";
 import { close } from "./filedesc.ts";
+import { removedRows } from "./ipchistory.ts";
 import { ipcnsCreate, ipcnsEnter, ipcnsList, ipcnsRmid } from "./ipcnscall.ts";
 import { type JailGetOut, jailAttach, jailGet, jailRemove } from "./jail.ts";
 import { jailSet } from "./jailset.ts";
@@ -326,6 +327,14 @@ const ipcsCall: Call = (k, tf, td, a) => {
   return OK;
 };
 
+const ipcsHistoryCall: Call = (k, tf, td, a) => {
+  const f = FACILITIES[a[0]];
+  if (f === undefined) return deny(td, EINVAL, TOOL_43);
+  if (a[1] !== 0 && !unjailed(td.p_ucred)) return deny(td, EPERM, TOOL_43);
+  tf.bulk = removedRows(k, td, f, a[1] !== 0);
+  return OK;
+};
+
 /** A name in the data area, `a[0]` bytes, the facility by number, and of ipcns_rmid an id. */
 const ipcnsCall = (call: typeof ipcnsRmid): Call =>
   withText((k, _tf, td, name, a) => call(k, td, FACILITIES[a[1]], name, a[2] | 0));
@@ -437,6 +446,7 @@ const ENTRIES: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [sys.SYS_setcred, { call: setcredCall }],
   [sys.SYS_sysctl, { call: sysctlCall }],
   [sys.SYS_ipcs, { call: ipcsCall }],
+  [sys.SYS_ipcs_history, { call: ipcsHistoryCall }],
   [
     sys.SYS_jail_get,
     {

@@ -70,7 +70,8 @@ function endSleep(k: Kernel, td: Thread, how: number): void {
   const object = sleepsElsewhere(k, td) ? sleptOn(k, td.tid) : null;
   if (object === null) return;
   lockQueue(k, object.page);
-  if (sleepsElsewhere(k, td)) {
+  // It may have gone on meanwhile, and sleep on something else, whose lock is another.
+  if (sleepsElsewhere(k, td) && sleptOn(k, td.tid) === object) {
     unlink(k, td.tid, object.page);
     k.wake(td.tid, how);
   }
@@ -79,18 +80,27 @@ function endSleep(k: Kernel, td: Thread, how: number): void {
 
 /** The process ends: whatever its sleep left anywhere is taken back. */
 export function killElsewhere(k: Kernel, td: Thread): void {
+  if (isElsewhere(k, td)) takeBackSleep(k, td, KILLED);
+  else letGoOfDead(k, td);
+}
+
+/** An exception ended its call, and nobody comes back to the sleep that it had begun. */
+export function breakElsewhere(k: Kernel, td: Thread): void {
+  if (isElsewhere(k, td)) takeBackSleep(k, td, AWAKE);
+}
+
+function takeBackSleep(k: Kernel, td: Thread, state: number): void {
   const { sleepers, rows } = k.commons;
-  if (!isElsewhere(k, td)) return letGoOfDead(k, td);
   const object = sleptOn(k, td.tid);
   if (object === null) {
-    sleepers.wake(td.tid, KILLED);
+    sleepers.wake(td.tid, state);
     return;
   }
   lockQueue(k, object.page);
   if (sleepers.isAsleep(td.tid)) unlink(k, td.tid, object.page);
   const granted = sleepers.state[td.tid] === GRANTED;
   waitOver(k, td.tid, V_KILLED);
-  sleepers.wake(td.tid, KILLED);
+  sleepers.wake(td.tid, state);
   if (object.page.hdr[P_ALIVE] === 1) {
     if (rows.facility[td.tid] === SLEEPS_SEM) forgetSem(k, td.tid, object as SemSet, granted);
     else msgUnkeep(k, td.tid, (object as MsgQueue).page);

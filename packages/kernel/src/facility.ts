@@ -5,7 +5,7 @@ import type { IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
 import { msgSleeps } from "./msg.ts";
 import { msgBusy, msgCleanup, msgInit } from "./msgq.ts";
-import type { Prison } from "./prison.ts";
+import { PRISON_ALIVE, type Prison } from "./prison.ts";
 import { semSleeps } from "./sem.ts";
 import { semBusy, semCleanup, semInit } from "./semctl.ts";
 import { shmBusy, shmCleanup, shmInit } from "./shmseg.ts";
@@ -30,7 +30,7 @@ interface FacilityCalls {
   /** Does this process sleep in one of the calls? */
   inside(td: Thread): boolean;
   /** Remove what is doomed, in index order, without permission checks. [JAIL-18] */
-  cleanup(k: Kernel, doomed: Doomed): void;
+  cleanup(k: Kernel, doomed: Doomed, why: string): void;
 }
 
 const CALLS: Readonly<Record<Facility, FacilityCalls>> = {
@@ -54,7 +54,11 @@ export const objectsOf = (k: Kernel, f: Facility): IpcObject<IpcPage>[] =>
 
 /** Remove what the prison owns. [JAIL-18] */
 export const cleanup = (k: Kernel, f: Facility, pr: Prison): void =>
-  CALLS[f].cleanup(k, ({ cred }) => cred.cr_prison === pr);
+  CALLS[f].cleanup(
+    k,
+    ({ cred }) => cred.cr_prison === pr,
+    pr.pr_state === PRISON_ALIVE ? "its jail got another name space" : "its jail was removed",
+  );
 /** Remove what is in a key space. */
 export const cleanupSpace = (k: Kernel, f: Facility, space: number): void =>
-  CALLS[f].cleanup(k, (object) => object.space === space);
+  CALLS[f].cleanup(k, (object) => object.space === space, "nobody used its name space any more");

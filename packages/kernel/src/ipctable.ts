@@ -30,6 +30,9 @@ export interface IpcObject<P extends IpcPage> {
   readonly cred: Ucred;
   /** The key space in which the object is found. */
   readonly space: number;
+  /** Who made it, and when. */
+  readonly cpid: number;
+  readonly made: number;
 }
 
 export class IpcTable<P extends IpcPage> {

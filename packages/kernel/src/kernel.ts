@@ -25,6 +25,7 @@ import { KERNEL } from "@jailyard/memory/sleepers";
 import { C_SEMAEM, C_SEMVMX, C_TIME, type Commons, commons, commonsBytes } from "./commons.ts";
 import type { Ucred } from "./cred.ts";
 import { initFacility, type Module } from "./facility.ts";
+import { IpcHistory } from "./ipchistory.ts";
 import type { IpcNamespace } from "./ipcns.ts";
 import type { IpcPage } from "./ipcpage.ts";
 import type { IpcTable } from "./ipctable.ts";
@@ -155,6 +156,8 @@ export interface Kernel extends Site {
 
   readonly pages: PagePool;
   readonly book: LockBook;
+  /** Objects that were removed. */
+  readonly history: IpcHistory;
   sem: IpcTable<SemPage>;
   /** Semaphores in use in all sets. [SEM-4] */
   semtot: number;
@@ -298,6 +301,7 @@ function blankKernel(config: KernelConfig, limits: LimitSettings, maxproc: numbe
     drainers: new Set(),
     pages,
     book: new LockBook(),
+    history: new IpcHistory(),
     sem: undefined as never, // set by semInit, shmInit, msgInit
     shm: undefined as never,
     msg: undefined as never,

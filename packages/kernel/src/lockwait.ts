@@ -11,6 +11,7 @@ import type { Sembufs } from "@jailyard/abi/sem";
 import { SYS_msgrcv, SYS_msgsnd, SYS_semop } from "@jailyard/abi/syscall";
 import { mtxLock, mtxOwner } from "@jailyard/memory/mutex";
 import { SLEEPS_SEM } from "./commons.ts";
+import { toldOwner } from "./eventwait.ts";
 import { type IpcPage, P_IX, P_SEQ, P_SLEEP_HEAD, P_SLEEPERS, T_STAMP } from "./ipcpage.ts";
 import {
   K_MSGPAGE,
@@ -93,11 +94,15 @@ export function queueWaits(
   waits(k, td, keyOf(sends ? K_SEND : K_RECEIVE, page, 0), owner, page.hdr[P_SLEEPERS]);
 }
 
-/** `queue` sleep for it with this one, which `owner` keeps from it, 0: nobody who is known. */
-function waits(k: Site, td: Caller, key: LockKey, owner: number, queue: number): void {
+/**
+ * `queue` sleep for it with this one, which `found` keeps from it, 0: nobody who is known, unless the
+ * process has said itself for whom it waits.
+ */
+function waits(k: Site, td: Caller, key: LockKey, found: number, queue: number): void {
   const { profile } = k;
   const { waits: rows, points } = profile.tables;
   const { tid, p_pid: pid } = td;
+  const owner = found === 0 ? toldOwner(profile, pid) : found;
   const jid = owner === 0 ? NOBODY : profile.jidOf(owner);
   // Another semaphore of its vector is in the way than before: that is another wait.
   if (rows.point[tid] !== 0 && points.num[rows.point[tid] - 1] !== key.num)
@@ -114,6 +119,7 @@ function waits(k: Site, td: Caller, key: LockKey, owner: number, queue: number):
   }
   rows.blamed[tid] = jid;
   rows.owner[tid] = owner;
+  rows.told[tid] = Number(owner !== found);
   rows.woken[tid] = 0;
   rows.waker[tid] = 0;
 }
@@ -190,8 +196,10 @@ export function semGiven(k: Site, page: SemPage, tid: number, sops: Sembufs): vo
     const num = rows.num[other];
     if (page.sem.sempid[num] !== pid) continue;
     settle(profile, other, now, NOBODY);
-    const owner = likelyOwner(page, num, rows.zero[other] === 1, all.pid[other]);
+    const found = likelyOwner(page, num, rows.zero[other] === 1, all.pid[other]);
+    const owner = found === 0 ? toldOwner(profile, all.pid[other]) : found;
     all.owner[other] = owner;
+    all.told[other] = Number(owner !== found);
     all.blamed[other] = owner === 0 ? NOBODY : profile.jidOf(owner);
   }
 }

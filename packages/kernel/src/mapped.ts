@@ -15,12 +15,13 @@ import { NO_REASON, type Reason } from "@jailyard/abi/reason";
 import { SEM_UNDO, type Sembuf, type Sembufs, semidDs } from "@jailyard/abi/sem";
 import { SYS_msgctl, SYS_msgrcv, SYS_msgsnd, SYS_semctl, SYS_semop } from "@jailyard/abi/syscall";
 import type { Pid } from "@jailyard/abi/types";
+import { mtxTry, mtxUnlock } from "@jailyard/memory/mutex";
 import { INTERRUPTED, KILLED, TIMEDOUT, WOKEN } from "@jailyard/memory/sleepers";
 import { type Asleep, goOn, lockAsleep, unlockAsleep } from "./asleep.ts";
 import { C_BROKEN } from "./commons.ts";
 import { type IpcPage, P_ALIVE, P_KEY } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
-import { waitOver } from "./lockwait.ts";
+import { lockPageSlow, waitOver } from "./lockwait.ts";
 import { type Mapped, type MappedSite, NEVER } from "./mappedsite.ts";
 import type { MsgPage } from "./msgpage.ts";
 import {
@@ -37,7 +38,7 @@ import { semGet, semStat } from "./semread.ts";
 import type { UndoVector } from "./semundo.ts";
 import { keepSops, semcheck, semopLocked, semopOne } from "./semvec.ts";
 import { type Caller, lockPage, lockQueue, type Subject, unlockPage, unlockQueue } from "./site.ts";
-import { awaken, unlink } from "./sleepq.ts";
+import { awake, unlink } from "./sleepq.ts";
 import { V_KILLED } from "./trace.ts";
 
 /** What a process at the gate knows of itself, and the word that says whether it holds still. */
@@ -108,7 +109,7 @@ export class MappedProcess implements Caller {
     const grant = this.#words[this.#grantAt];
     if (grant <= 0) return false;
     if (grant !== this.#grant) this.#introduce(grant);
-    site.enter(this.tid, sysno);
+    site.cursys = sysno;
     return true;
   }
 
@@ -119,6 +120,7 @@ export class MappedProcess implements Caller {
     this.p_ucred = cred;
     this.td_undo = undo;
     this.#grant = grant;
+    this.site.headWords[this.site.callerAt] = tid;
   }
 
   /** The page is locked: may the call go on? */
@@ -136,31 +138,38 @@ export class MappedProcess implements Caller {
     const { site } = this;
     const page = site.lastSem(semid);
     if (page === null || this.#grant === 0) return false;
+    site.headWords[site.callerAt] = this.tid;
     try {
-      site.enter(this.tid, SYS_semop);
-      lockPage(site, page);
+      site.cursys = SYS_semop;
+      // As lockPage does, of whose cases there are none here: only the kernel freezes, and holds of the
+      // page that lastSem gives are not timed.
+      if (!mtxTry(page.mtx, 0, site.self)) lockPageSlow(site, page);
       const done = this.#may(page) && semopOne(site, this, page, num, op, undo);
-      unlockPage(page);
+      mtxUnlock(page.mtx, 0);
       if (done) site.count();
       return done;
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
+  }
+
+  /** An exception ended a call in the middle. */
+  #break(error: unknown): never {
+    const { site } = this;
+    site.headWords[site.brokenAt] = 1;
+    site.commons.words[C_BROKEN] = 1;
+    site.seenDrops = NEVER;
+    throw error;
   }
 
   /** semop(2). */
   semop(semid: number, sops: readonly Sembuf[]): Errno {
     const { site } = this;
+    site.headWords[site.callerAt] = this.tid;
     try {
       return this.#semop(semid, sops);
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -239,13 +248,11 @@ export class MappedProcess implements Caller {
    */
   #guard<T>(call: () => T): T {
     const { site } = this;
+    site.headWords[site.callerAt] = this.tid;
     try {
       return call();
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -267,13 +274,11 @@ export class MappedProcess implements Caller {
   /** msgsnd(2) of the first `msgsz` bytes of `mtext`. */
   msgsnd(msqid: number, mtype: number, mtext: Uint8Array, msgsz: number, msgflg: number): Errno {
     const { site } = this;
+    site.headWords[site.callerAt] = this.tid;
     try {
       return this.#msgsnd(msqid, { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false });
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -295,14 +300,12 @@ export class MappedProcess implements Caller {
   /** msgrcv(2), into `message`. */
   msgrcv(msqid: number, msgsz: number, msgtyp: number, msgflg: number): Errno {
     const { site } = this;
+    site.headWords[site.callerAt] = this.tid;
     try {
       const msg = { mtype: 0, mtext: NO_BYTES };
       return this.#msgrcv(msqid, { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg, fresh: true });
     } catch (error) {
-      site.headWords[site.brokenAt] = 1;
-      site.commons.words[C_BROKEN] = 1;
-      site.seenDrops = NEVER;
-      throw error;
+      return this.#break(error);
     }
   }
 
@@ -331,15 +334,16 @@ export class MappedProcess implements Caller {
     const asleep = this.asleep!;
     site.mend();
     if (site.commons.sleepers.isAsleep(this.tid)) return ESLEEP;
-    site.enter(this.tid, SYSNO[asleep.call]);
+    site.cursys = SYSNO[asleep.call];
     lockAsleep(site, asleep);
     if (this.#ends()) {
       unlockAsleep(site, asleep);
       return ESLEEP; // until the kernel has taken back what the sleep left
     }
-    const how = awaken(site, this.tid);
+    const how = site.commons.sleepers.state[this.tid];
     this.td_interrupted = how === INTERRUPTED;
     this.td_timedout = how === TIMEDOUT;
+    if (how === KILLED) awake(site, this.tid);
     const error = how === KILLED ? EDEAD : goOn(site, this, asleep, how);
     unlockAsleep(site, asleep);
     if (error !== ESLEEP) waitOver(site, this.tid, how === KILLED ? V_KILLED : error);
@@ -388,7 +392,7 @@ export class MappedProcess implements Caller {
     const { site, tid, asleep } = this;
     if (asleep === null) return;
     site.mend();
-    site.enter(tid, SYSNO[asleep.call]);
+    site.cursys = SYSNO[asleep.call];
     lockAsleep(site, asleep);
     if (site.commons.sleepers.isAsleep(tid)) {
       unlink(site, tid, asleep.page);

@@ -88,7 +88,11 @@ export class MappedSite implements Site {
   readonly headWords: Int32Array;
   readonly brokenAt: number;
   readonly #dropsAt: number;
-  readonly #callerAt: number;
+  /**
+   * Where in `headWords` the tid of whose call is under way is, before the call does anything: who
+   * holds a lock is found by this if the thread dies, and whose sleep nobody comes back to.
+   */
+  readonly callerAt: number;
   cursys = 0;
   readonly #callsAt: number;
   readonly sops: Sembufs;
@@ -126,7 +130,7 @@ export class MappedSite implements Site {
     this.headWords = head.words;
     this.brokenAt = head.broken;
     this.#dropsAt = head.drops;
-    this.#callerAt = head.caller;
+    this.callerAt = head.caller;
     this.#callsAt = head.calls;
     this.seenDrops = head.words[head.drops];
     this.#maps = head.words[head.maps];
@@ -177,14 +181,8 @@ export class MappedSite implements Site {
     if (this.commons.words[C_BROKEN] !== 0) this.#ringKernel();
   }
 
-  /** Process `tid` begins to make a call: who holds a lock is found by this if the thread dies. */
-  enter(tid: number, sysno: number): void {
-    this.headWords[this.#callerAt] = tid;
-    this.cursys = sysno;
-  }
-
   get curtid(): number {
-    return this.headWords[this.#callerAt];
+    return this.headWords[this.callerAt];
   }
 
   count(): void {

@@ -79,7 +79,7 @@ function msgCreate(k: Kernel, td: Thread, key: Key, msgflg: number): Errno {
   const cred = td.p_ucred;
   const buffer = k.pages.take(msgPageBytes(msgtql, msgmnb));
   const page = timed(k, msgPage(buffer, msgtql, msgmnb));
-  const queue: MsgQueue = { ix, page, cred, space };
+  const queue: MsgQueue = { ix, page, cred, space, cpid: td.p_pid, made: k.now };
   k.msg.table.insert(queue, key, msgflg & ACCESSPERMS); // [MSG-17]
   page.hdr[P_QBYTES] = msgmnb;
   page.times[T_CTIME] = k.now;
@@ -134,7 +134,7 @@ function msgctlLocked(
 
 function msgRmid(k: Kernel, td: Thread, queue: MsgQueue): Errno {
   const error = ipcperm(td, queue.page, IPC_M);
-  if (error === OK) msgRemoveLocked(k, queue);
+  if (error === OK) msgRemoveLocked(k, queue, td);
   return error;
 }
 

@@ -36,6 +36,7 @@ const P_ROWS = P_OWN + 8;
 const P_BRK = P_OWN + 9;
 export const P_SENT = P_OWN + 10; // messages ever, modulo 2^32
 export const P_RECEIVED = P_OWN + 11;
+export const P_MSGLPID = P_OWN + 12; // pid of the last msgsnd or msgrcv; 0 before the first one
 
 export const T_STIME = T_OWN;
 export const T_RTIME = T_OWN + 1;

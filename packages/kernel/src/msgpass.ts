@@ -34,6 +34,7 @@ import {
   P_CBYTES,
   P_LRPID,
   P_LSPID,
+  P_MSGLPID,
   P_QBYTES,
   P_RECEIVED,
   P_SENT,
@@ -147,6 +148,7 @@ function msgPost(k: Site, td: Caller, page: MsgPage, send: MsgSend): Errno {
   }
   append(page, mtype, mtext ?? NO_BYTES, msgsz);
   page.hdr[P_LSPID] = td.p_pid;
+  page.hdr[P_MSGLPID] = td.p_pid;
   page.hdr[P_SENT]++;
   page.times[T_STIME] = k.now;
   td.td_retval = 0;
@@ -248,6 +250,7 @@ function msgDeliver(k: Site, td: Caller, page: MsgPage, want: MsgWant, before: n
   const bytes = Math.min(msgsz, page.msg.length[row]);
   msgTake(k, page, before);
   page.hdr[P_LRPID] = td.p_pid;
+  page.hdr[P_MSGLPID] = td.p_pid;
   page.hdr[P_RECEIVED]++;
   page.times[T_RTIME] = k.now;
   if (k.handoff) serveSender(k, page);

@@ -6,11 +6,12 @@
  * has run; it is dead, nobody finds it, but the slot is not given to another. [MSG-18]
  * Lock order: the page of one queue. Table and pool belong to the kernel's thread.
  */
+import { type RemovedBy, remember } from "./ipchistory.ts";
 import { type IpcPage, P_ALIVE, P_IX } from "./ipcpage.ts";
 import { type IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Root } from "./model.ts";
-import { type MsgPage, P_CBYTES, P_QBYTES, P_QNUM } from "./msgpage.ts";
+import { type MsgPage, P_CBYTES, P_MSGLPID, P_QBYTES, P_QNUM, T_CTIME } from "./msgpage.ts";
 import { isDead, isLocked, msgTake } from "./msgpass.ts";
 import { freeHdrs, freeSegs, poolInit } from "./msgpool.ts";
 import { lockQueue, unlockQueue } from "./site.ts";
@@ -62,8 +63,10 @@ export function msgRefunded(k: Kernel, page: IpcPage, length: number): void {
 }
 
 /** The queue is gone for everybody; its sleepers wake to EIDRM. The caller holds it. [MSG-27] */
-export function msgRemoveLocked(k: Kernel, queue: MsgQueue): void {
+export function msgRemoveLocked(k: Kernel, queue: MsgQueue, by: RemovedBy): void {
   const { page } = queue;
+  const last = { lpid: page.hdr[P_MSGLPID], changed: page.times[T_CTIME] };
+  remember(k, "msg", queue, k.msg.table.idOf(queue), last, by);
   while (page.hdr[P_QNUM] > 0) msgTake(k, page, 0);
   page.hdr[P_CBYTES] = 0;
   page.hdr[P_QBYTES] = 0;
@@ -88,11 +91,11 @@ export function msgFreeSlot(k: Kernel, queue: MsgQueue): void {
 }
 
 /** Remove what is doomed, in index order. [MSG-71] */
-export function msgCleanup(k: Kernel, doomed: (queue: MsgQueue) => boolean): void {
+export function msgCleanup(k: Kernel, doomed: (queue: MsgQueue) => boolean, why: string): void {
   for (const queue of k.msg.table.slots) {
     if (queue === null || isDead(queue.page) || !doomed(queue)) continue;
     lockQueue(k, queue.page);
-    msgRemoveLocked(k, queue);
+    msgRemoveLocked(k, queue, why);
     unlockQueue(k, queue.page);
     msgFree(k, queue);
   }

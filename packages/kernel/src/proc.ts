@@ -10,6 +10,7 @@ import { ignoredByDefault, NSIG, SIGCHLD, SIGKILL, sigmask } from "@jailyard/abi
 import type { Pid } from "@jailyard/abi/types";
 import { KILLED } from "@jailyard/memory/sleepers";
 import { privileged, type Ucred, unjailed } from "./cred.ts";
+import { eventOver } from "./eventwait.ts";
 import { fdcopy, fdescfree } from "./filedesc.ts";
 import { credDrop, credHold, OWN_IPCNS } from "./ipcns.ts";
 import type { Kernel } from "./kernel.ts";
@@ -181,6 +182,7 @@ export function exit1(k: Kernel, td: Thread, xstat: number): void {
   semexit(k, td);
   vmspaceExit(k, td);
   fdescfree(k, td);
+  eventOver(k.profile, td.p_pid);
   k.curtid = curtid;
   tell(k, T_EXIT, td);
   td.p_state = ZOMBIE;

@@ -6,9 +6,10 @@
  * link over it is. Queues of sleepers are built anew from the rows, in the order of their tickets;
  * all sleepers of the page look again, since the dead one may have had to wake them.
  *
- * The caller holds the lock of the page, in the name of the dead owner.
+ * The caller holds the lock of the page, which it has taken over from the dead owner.
  */
 import { MSG_LOCKED } from "@jailyard/abi/msg";
+import { mtxOwner } from "@jailyard/memory/mutex";
 import { AWAKE, GRANTED, KILLED } from "@jailyard/memory/sleepers";
 import {
   type IpcPage,
@@ -20,6 +21,7 @@ import {
   T_STAMP,
 } from "./ipcpage.ts";
 import type { Kernel } from "./kernel.ts";
+import { KERNEL_OWNER } from "./lockwait.ts";
 import { contentsOf, type MsgPage, rebuild } from "./msgpage.ts";
 import { isDead } from "./msgpass.ts";
 import { poolInit } from "./msgpool.ts";
@@ -27,7 +29,7 @@ import { P_APPLIED, P_FOR, P_UNDONE, type SemPage } from "./sempage.ts";
 import { semundoRestore } from "./semundo.ts";
 import { NOT_COUNTED, SERVED, semAdd, semundoBack } from "./semvec.ts";
 import { lockPage, type Site, unlockPage } from "./site.ts";
-import { SLEEPS_MSG, SLEEPS_SEM, wakeup } from "./sleepq.ts";
+import { awake, SLEEPS_MSG, SLEEPS_SEM, wakeup } from "./sleepq.ts";
 import type { Thread } from "./thread.ts";
 
 /** A set whose lock `dead` held. */
@@ -79,6 +81,7 @@ function finishServed(k: Kernel, page: SemPage, dead: Thread): void {
   for (let i = notedBy(k, page, dead); i < hdr[P_APPLIED]; i++) {
     semAdd(page, journal.num[i], -journal.op[i]);
   }
+  awake(k, dead.tid);
 }
 
 /** The queue of sleepers from their rows; one that died as it fell asleep is not in it. */
@@ -97,7 +100,7 @@ function requeue(k: Kernel, page: IpcPage, facility: number, dead: number): void
     rows.prev[tid] = queued[i - 1] ?? 0;
     rows.next[tid] = queued[i + 1] ?? 0;
   }
-  if (rowIsOn(k, dead, page, facility)) Atomics.store(sleepers.state, dead, AWAKE);
+  if (rowIsOn(k, dead, page, facility) && sleepers.isAsleep(dead)) awake(k, dead);
 }
 
 function rowIsOn(k: Site, tid: number, page: IpcPage, facility: number): boolean {
@@ -146,7 +149,8 @@ function recountPool(k: Kernel, held: MsgPage): void {
   const others = k.msg.table.slots.flatMap((queue) =>
     queue === null || queue.page === held ? [] : [queue.page],
   );
-  for (const page of others) lockPage(k, page);
+  const locked = others.filter((page) => mtxOwner(page.mtx, 0) !== KERNEL_OWNER);
+  for (const page of locked) lockPage(k, page);
   let segs = 0;
   let hdrs = 0;
   for (const page of [held, ...others]) {
@@ -156,5 +160,5 @@ function recountPool(k: Kernel, held: MsgPage): void {
     hdrs += count;
   }
   poolInit(k.commons.words, k.msginfo.msgseg - segs, k.msginfo.msgtql - hdrs);
-  for (const page of others) unlockPage(page);
+  for (const page of locked) unlockPage(page);
 }

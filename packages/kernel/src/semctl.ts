@@ -43,6 +43,7 @@ import {
   semidDs,
 } from "@jailyard/abi/sem";
 import type { Ix, Key, Semid } from "@jailyard/abi/types";
+import { type RemovedBy, remember } from "./ipchistory.ts";
 import { P_CUID, P_MODE, P_UID, setPerm } from "./ipcpage.ts";
 import { ipcperm } from "./ipcperm.ts";
 import { IpcTable } from "./ipctable.ts";
@@ -50,7 +51,7 @@ import type { Kernel } from "./kernel.ts";
 import { timed } from "./lockwait.ts";
 import { seer, shownKey } from "./model.ts";
 import type { SemSet } from "./sem.ts";
-import { P_NSEMS, type SemPage, semPage, semPageBytes, T_CTIME } from "./sempage.ts";
+import { P_NSEMS, P_SEMLPID, type SemPage, semPage, semPageBytes, T_CTIME } from "./sempage.ts";
 import { copySemid, semGet, semStat } from "./semread.ts";
 import { ALL_SEMS, release, semundoClear, structuresInUse } from "./semundo.ts";
 import { semAdd, semWakeup } from "./semvec.ts";
@@ -113,7 +114,7 @@ function semCreate(k: Kernel, td: Thread, key: Key, nsems: number, semflg: numbe
   const cred = td.p_ucred;
   const buffer = k.pages.take(semPageBytes(nsems, semopm));
   const page = timed(k, semPage(buffer, nsems, semopm));
-  const set: SemSet = { ix, page, cred, space };
+  const set: SemSet = { ix, page, cred, space, cpid: td.p_pid, made: k.now };
   k.sem.insert(set, key, (semflg & ACCESSPERMS) | SEM_ALLOC);
   page.hdr[P_NSEMS] = nsems;
   page.times[T_CTIME] = k.now;
@@ -193,7 +194,7 @@ function semctlLocked(
 
 function semRmid(k: Kernel, td: Thread, set: SemSet): Errno {
   const error = ipcperm(td, set.page, IPC_M);
-  if (error === OK) semRemoveLocked(k, set, td.p_ucred.cr_uid);
+  if (error === OK) semRemoveLocked(k, set, td);
   return error;
 }
 
@@ -257,8 +258,11 @@ function semSetall(k: Kernel, td: Thread, set: SemSet, array: Uint16Array | null
  * The set is gone for everybody; its sleepers wake to EIDRM, and the counts that they are in are
  * gone with it [SEM-81]. The caller holds the lock. [SEM-32]
  */
-function semRemoveLocked(k: Kernel, set: SemSet, euid: number): void {
+function semRemoveLocked(k: Kernel, set: SemSet, by: RemovedBy): void {
   const { page } = set;
+  const last = { lpid: page.hdr[P_SEMLPID], changed: page.times[T_CTIME] };
+  remember(k, "sem", set, k.sem.idOf(set), last, by);
+  const euid = typeof by === "string" ? 0 : by.p_ucred.cr_uid;
   page.hdr[P_CUID] = euid;
   page.hdr[P_UID] = euid;
   page.hdr[P_MODE] = 0;
@@ -278,16 +282,16 @@ function semFree(k: Kernel, set: SemSet): void {
 }
 
 /** Remove a set by force of the kernel: jail teardown. */
-export function semRemove(k: Kernel, set: SemSet): void {
+export function semRemove(k: Kernel, set: SemSet, why: string): void {
   lockPage(k, set.page);
-  semRemoveLocked(k, set, 0);
+  semRemoveLocked(k, set, why);
   unlockPage(set.page);
   semFree(k, set);
 }
 
 /** Remove what is doomed, in index order. [JAIL-18] */
-export function semCleanup(k: Kernel, doomed: (set: SemSet) => boolean): void {
-  for (const set of k.sem.slots) if (set !== null && doomed(set)) semRemove(k, set);
+export function semCleanup(k: Kernel, doomed: (set: SemSet) => boolean, why: string): void {
+  for (const set of k.sem.slots) if (set !== null && doomed(set)) semRemove(k, set, why);
 }
 
 /** A process ends: apply its adjustments, never waiting. [SEM-73] to [SEM-75] */

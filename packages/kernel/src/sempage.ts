@@ -30,6 +30,7 @@ export const P_NSEMS = P_OWN;
 export const P_APPLIED = P_OWN + 1; // operations in the journal; 0: no vector is being applied
 export const P_UNDONE = P_OWN + 2; // operations among them whose adjustment is noted
 export const P_FOR = P_OWN + 3; // the sleeper for whom a waker applies the vector; 0: the lock's owner
+export const P_SEMLPID = P_OWN + 4; // pid of the last semop; 0 before the first one
 export const T_OTIME = T_OWN;
 export const T_CTIME = T_OWN + 1;
 

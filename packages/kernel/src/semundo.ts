@@ -84,9 +84,13 @@ export class UndoVector {
     return this.words[U_AT] !== 0;
   }
 
-  /** The process is dead: whether it has a structure is what the commons say. */
+  /** The process is dead: whether it has a structure, and which, is what the commons say. */
   settle({ semu }: Commons, tid: number): void {
-    this.words[U_TID] = semu.includes(tid) ? tid : 0;
+    const { words } = this;
+    const at = semu.indexOf(tid);
+    if (at !== -1 && words[U_TID] === 0) words[U_CNT] = 0; // it died as it took one
+    if (at !== -1) words[U_STRUCTURE] = at + 1;
+    words[U_TID] = at === -1 ? 0 : tid;
   }
 
   /** For another process, from the beginning. */

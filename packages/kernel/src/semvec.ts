@@ -15,10 +15,10 @@ import { C_SEMVMX, SHOWN_SOPS } from "./commons.ts";
 import { P_IX, P_SLEEP_HEAD, T_STAMP } from "./ipcpage.ts";
 import { ipcperm, permits } from "./ipcperm.ts";
 import { semGiven, semOperated, semOwned, semWaits } from "./lockwait.ts";
-import { P_APPLIED, P_FOR, P_UNDONE, type SemPage, T_OTIME } from "./sempage.ts";
+import { P_APPLIED, P_FOR, P_SEMLPID, P_UNDONE, type SemPage, T_OTIME } from "./sempage.ts";
 import { semundoAdjust, semundoNoted, semundoVector, type UndoVector } from "./semundo.ts";
 import { type Caller, deny, lockUndo, type Site, unlockUndo } from "./site.ts";
-import { SLEEPS_SEM, sleepOn, wakeOne, wakeup, wasGranted } from "./sleepq.ts";
+import { awake, SLEEPS_SEM, sleepOn, wakeOne, wakeup, wasGranted } from "./sleepq.ts";
 import { interrupted } from "./thread.ts";
 
 const SEM_47 = SEM(47);
@@ -119,6 +119,7 @@ export function semopOne(
   if (op < 0) taken[num]++;
   if (sempid[num] !== td.p_pid) semOwned(page, num, op, td.p_pid);
   page.times[T_OTIME] = k.now;
+  page.hdr[P_SEMLPID] = td.p_pid;
   if (undo) page.hdr[P_APPLIED] = 0;
   td.td_retval = 0;
   return true;
@@ -204,6 +205,7 @@ function semopDone(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
   }
   for (let i = 0; i < sops.count; i++) semOperated(k, td, page, sops.sem_num[i], sops.sem_op[i]);
   page.times[T_OTIME] = k.now;
+  page.hdr[P_SEMLPID] = td.p_pid;
   page.hdr[P_APPLIED] = 0;
   if (wakes(page, sops)) semWakeup(k, page); // [SEM-76]
   td.td_retval = 0;
@@ -322,9 +324,11 @@ function semGranted(k: Site, td: Caller, page: SemPage, sops: Sembufs): Errno {
     semOperated(k, td, page, sops.sem_num[i], sops.sem_op[i]);
   }
   page.times[T_OTIME] = k.now;
+  page.hdr[P_SEMLPID] = td.p_pid;
   page.hdr[P_UNDONE] = 0;
   page.hdr[P_FOR] = SERVED;
   page.hdr[P_APPLIED] = sops.count;
+  awake(k, td.tid); // up to here its end owes what it was served, from here on the journal says what
   const error = semundo(k, td, page, sops);
   page.hdr[P_APPLIED] = 0;
   page.hdr[P_FOR] = 0;

@@ -110,7 +110,7 @@ function shmCreate(k: Kernel, td: Thread, key: Key, size: number, shmflg: number
   }
   const cred = td.p_ucred;
   const page = shmPage(k.pages.take(SHM_PAGE_BYTES), data);
-  const seg: ShmSegment = { ix, page, cred, space };
+  const seg: ShmSegment = { ix, page, cred, space, cpid: td.p_pid, made: k.now };
   k.shm.table.insert(seg, key, (shmflg & ACCESSPERMS) | SHMSEG_ALLOCATED); // [SHM-15]
   page.hdr[P_CPID] = td.p_pid;
   page.times[T_CTIME] = k.now;

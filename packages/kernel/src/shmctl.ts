@@ -68,7 +68,7 @@ function shmctlLocked(
 /** A second removal succeeds and changes nothing. [SHM-45] */
 function shmRmid(k: Kernel, td: Thread, seg: ShmSegment): Errno {
   const error = ipcperm(td, seg.page, IPC_M);
-  if (error === OK) shmRemoveLocked(k, seg);
+  if (error === OK) shmRemoveLocked(k, seg, td);
   return error;
 }
 

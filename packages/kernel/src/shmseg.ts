@@ -9,10 +9,11 @@
 
 import { PAGE_SIZE, SHMSEG_REMOVED } from "@jailyard/abi/shm";
 import type { Ix } from "@jailyard/abi/types";
+import { type RemovedBy, remember } from "./ipchistory.ts";
 import { P_KEY, P_MODE } from "./ipcpage.ts";
 import { type IpcObject, IpcTable } from "./ipctable.ts";
 import type { Kernel } from "./kernel.ts";
-import { P_LPID, P_NATTCH, type ShmPage, T_DTIME, T_SEGSZ } from "./shmpage.ts";
+import { P_LPID, P_NATTCH, type ShmPage, T_CTIME, T_DTIME, T_SEGSZ } from "./shmpage.ts";
 import { lockPage, unlockPage } from "./site.ts";
 import { count, slotsFor } from "./usage.ts";
 
@@ -68,8 +69,10 @@ export function shmDetach(k: Kernel, seg: ShmSegment): void {
 }
 
 /** Mark the segment removed: its key is free at once. The caller holds the lock. [SHM-45] */
-export function shmRemoveLocked(k: Kernel, seg: ShmSegment): void {
-  const { hdr } = seg.page;
+export function shmRemoveLocked(k: Kernel, seg: ShmSegment, by: RemovedBy): void {
+  const { hdr, times } = seg.page;
+  const last = { lpid: hdr[P_LPID], changed: times[T_CTIME] };
+  if (!isRemoved(seg)) remember(k, "shm", seg, k.shm.table.idOf(seg), last, by);
   k.shm.table.forgetKey(seg);
   hdr[P_KEY] = 0;
   hdr[P_MODE] |= SHMSEG_REMOVED;
@@ -93,13 +96,13 @@ export function shmFreeUnattached(k: Kernel, seg: ShmSegment): void {
 }
 
 /** Remove what is doomed, in index order; attached ones live on, removed. [SHM-55] [SHM-56] */
-export function shmCleanup(k: Kernel, doomed: (seg: ShmSegment) => boolean): void {
-  for (const seg of k.shm.table.slots) if (seg !== null && doomed(seg)) shmRemove(k, seg);
+export function shmCleanup(k: Kernel, doomed: (seg: ShmSegment) => boolean, why: string): void {
+  for (const seg of k.shm.table.slots) if (seg !== null && doomed(seg)) shmRemove(k, seg, why);
 }
 
-function shmRemove(k: Kernel, seg: ShmSegment): void {
+function shmRemove(k: Kernel, seg: ShmSegment, why: string): void {
   lockPage(k, seg.page);
-  shmRemoveLocked(k, seg);
+  shmRemoveLocked(k, seg, why);
   unlockPage(seg.page);
   shmFreeUnattached(k, seg);
 }

@@ -70,11 +70,14 @@ export function wakeOne(k: Site, page: IpcPage, tid: number, how: number): void 
 
 /** What ended the sleep of a row whose process looks now; it is awake from here on. */
 export function awaken(k: Site, tid: number): number {
-  const { state } = k.commons.sleepers;
-  const how = state[tid];
-  Atomics.store(state, tid, AWAKE);
+  const how = k.commons.sleepers.state[tid];
+  awake(k, tid);
   return how;
 }
+
+/** The process has seen what ended its sleep, and nothing is owed to it. */
+export const awake = ({ commons }: Site, tid: number): void =>
+  void Atomics.store(commons.sleepers.state, tid, AWAKE);
 
 /** Was the sleeper served by its waker? */
 export const wasGranted = (how: number): boolean => how === GRANTED;

@@ -5,7 +5,9 @@
  * are global, and a jail reads them as the host does [JAIL-33]. The listings kern.ipc.sema, shmsegs
  * and msqids are opaque: semList, shmList and msgList give them. [TOOL-43] to [TOOL-45]
  */
+
 import { EINVAL, ENOENT, EPERM, type Errno, OK } from "@jailyard/abi/errno";
+import { HISTORY_MAX } from "@jailyard/abi/ipchistory";
 import { MAXHOSTNAMELEN } from "@jailyard/abi/jail";
 import { JAIL_PARAMS, type JailParam } from "@jailyard/abi/jailparam";
 import { LIMITS, type Limit } from "@jailyard/abi/limits";
@@ -108,6 +110,20 @@ const sysvipcAllowed: Node = {
   },
 };
 
+/** How many removed objects are remembered. Ours. */
+const history: Node = {
+  name: "kern.ipc.history",
+  kind: "run",
+  about: "Number of removed objects that are remembered",
+  min: 0,
+  max: HISTORY_MAX,
+  exists: always,
+  read: (k) => k.history.most,
+  write(k, value) {
+    k.history.most = value;
+  },
+};
+
 /** Written by root of the host, it panics the kernel: to see what becomes of those who depend on it. */
 const kdbPanic: Node = {
   name: "debug.kdb.panic",
@@ -147,6 +163,7 @@ const NODES: readonly Node[] = [
     (_k, me) => me.pr_childcount,
   ),
   sysvipcAllowed,
+  history,
   kdbPanic,
   ...[...JAIL_PARAMS.values()].map(paramNode),
 ];

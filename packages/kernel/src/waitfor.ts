@@ -1,6 +1,7 @@
 /** Who waits for whom, now: what the profile knows of each process that sleeps, and rings of them. */
 import type { Deadlock, LockKind, Waiting } from "@jailyard/abi/contention";
 import type { Pid } from "@jailyard/abi/types";
+import { eventOf, toldOwner } from "./eventwait.ts";
 import type { Kernel } from "./kernel.ts";
 import { nameOf } from "./lockname.ts";
 import { K_RECEIVE, K_SEM, K_SEND, OTHERS } from "./profile.ts";
@@ -12,7 +13,7 @@ const KINDS: Readonly<Record<number, LockKind>> = {
   [K_RECEIVE]: "receive",
 };
 
-/** Every process that sleeps for a semaphore or a queue and has not been woken. */
+/** Every process that sleeps for a semaphore or a queue and has not been woken, or says that it waits. */
 export function waiting(k: Kernel): Waiting[] {
   const found: Waiting[] = [];
   if (!k.profile.on) return found;
@@ -23,7 +24,11 @@ export function waiting(k: Kernel): Waiting[] {
   return found;
 }
 
-function waitOf(k: Kernel, { tid, p_pid: pid, p_comm: comm }: Thread): Waiting | null {
+function waitOf(k: Kernel, td: Thread): Waiting | null {
+  return lockWaitOf(k, td) ?? eventWaitOf(k, td);
+}
+
+function lockWaitOf(k: Kernel, { tid, p_pid: pid, p_comm: comm }: Thread): Waiting | null {
   const { waits, points } = k.profile.tables;
   const row = Atomics.load(waits.point, tid) - 1;
   if (row < 0 || waits.pid[tid] !== pid || !k.commons.sleepers.isAsleep(tid)) return null;
@@ -31,21 +36,42 @@ function waitOf(k: Kernel, { tid, p_pid: pid, p_comm: comm }: Thread): Waiting |
   const [kind, id, num] = [points.kind[row], points.id[row], points.num[row]];
   const { name, label } = nameOf(k, kind, id, num);
   const { [tid]: sinceNanos } = waits.began;
-  const lock = { lock: name, label, kind: KINDS[kind], id, num };
   const { [tid]: owner } = waits.owner;
-  return { pid, jid: k.profile.jidOf(pid), comm, ...lock, sinceNanos, holder: holder(k, owner) };
+  return {
+    ...{ pid, jid: k.profile.jidOf(pid), comm, lock: name, label, kind: KINDS[kind], id, num },
+    event: eventOf(k.profile, pid),
+    sinceNanos,
+    holder: holder(k, owner, waits.told[tid] === 1),
+  };
 }
 
-function holder(k: Kernel, pid: number): Waiting["holder"] {
+/** A wait without a lock of the kernel's, such as a sleep until a signal. */
+function eventWaitOf(k: Kernel, { p_pid: pid, p_comm: comm, p_state }: Thread): Waiting | null {
+  const event = p_state === ZOMBIE ? null : eventOf(k.profile, pid);
+  if (event === null) return null;
+  const { named } = k.profile.tables;
+  return {
+    ...{ pid, jid: k.profile.jidOf(pid), comm, lock: event, label: null, kind: "event" },
+    ...{ id: -1, num: 0, event },
+    sinceNanos: named.since[pid],
+    holder: holder(k, toldOwner(k.profile, pid), true),
+  };
+}
+
+function holder(k: Kernel, pid: number, told: boolean): Waiting["holder"] {
   if (pid === 0) return null;
   const td = k.procs.get(pid as Pid);
   const ended = td === undefined || td.p_state === ZOMBIE;
-  return { pid: pid as Pid, jid: k.profile.jidOf(pid), ended };
+  return { pid: pid as Pid, jid: k.profile.jidOf(pid), ended, told };
 }
 
-/** Rings of processes each of which waits for a semaphore that the next one holds. */
+/**
+ * Rings of processes each of which waits for a semaphore that the next one holds. What processes say
+ * themselves makes no ring: it was true when they fell asleep.
+ */
 export function rings(all: readonly Waiting[]): Waiting[][] {
-  const byPid = new Map(all.filter(({ kind }) => kind === "sem").map((one) => [one.pid, one]));
+  const known = all.filter(({ kind, holder: by }) => kind === "sem" && by?.told !== true);
+  const byPid = new Map(known.map((one) => [one.pid, one]));
   const done = new Set<Waiting>();
   const found: Waiting[][] = [];
   for (const start of byPid.values()) {

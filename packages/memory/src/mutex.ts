@@ -80,6 +80,15 @@ export function mtxUnlock(mtx: Int32Array, row: number): void {
   if (Atomics.exchange(mtx, row, FREE) < 0) Atomics.notify(mtx, row, 1);
 }
 
+/** The owner is dead: `heir` holds the mutex in its place. Who sleeps for it looks again within STUCK_MS. */
+export function mtxInherit(mtx: Int32Array, row: number, heir: number): void {
+  for (;;) {
+    const seen = Atomics.load(mtx, row);
+    const taken = (seen & SLEEPERS) | heir;
+    if (Atomics.compareExchange(mtx, row, seen, taken) === seen) return;
+  }
+}
+
 /** Who holds it; 0 if nobody does. */
 export const mtxOwner = (mtx: Int32Array, row: number): number => Atomics.load(mtx, row) & OWNER;
 

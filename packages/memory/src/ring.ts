@@ -49,6 +49,11 @@ export class Ring {
     return entry;
   }
 
+  /** Entries that are in it, as the taker sees it. */
+  get held(): number {
+    return (Atomics.load(this.#words, PUT) - this.#words[TAKEN]) | 0;
+  }
+
   get empty(): boolean {
     return Atomics.load(this.#words, TAKEN) === Atomics.load(this.#words, PUT);
   }

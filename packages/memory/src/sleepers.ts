@@ -35,7 +35,7 @@ export const OWN = -1;
 export const homeOf = (ix: number): number => ix + 1;
 
 const DOORBELL = 0;
-const WAITING = 1; // 1 while the thread sleeps on DOORBELL
+const WAITING = 1; // 1 from before the thread sleeps on DOORBELL until somebody wakes it
 const LOOK = 2; // 1 if some row of the home was woken
 const GONE = 3; // 1 once its thread has ended
 const HOME_WORDS = 32; // no two homes share a cache line
@@ -96,11 +96,19 @@ export class Sleepers {
     return Atomics.load(this.#homes, home * HOME_WORDS + LOOK) !== 0;
   }
 
-  /** Tell a home to look around: an answer, a signal, or mail. */
+  /**
+   * Tell a home to look around: an answer, a signal, or mail. Of many who ring at a sleeping home one
+   * wakes it: that is a system call.
+   */
   ring(home: number): void {
     const at = home * HOME_WORDS;
     Atomics.add(this.#homes, at + DOORBELL, 1);
-    if (Atomics.load(this.#homes, at + WAITING) === 1) Atomics.notify(this.#homes, at + DOORBELL);
+    if (Atomics.load(this.#homes, at + WAITING) === 0) return;
+    if (Atomics.exchange(this.#homes, at + WAITING, 0) === 1) this.#notify(at);
+  }
+
+  #notify(at: number): void {
+    Atomics.notify(this.#homes, at + DOORBELL);
   }
 
   /** What the doorbell shows, for `wait`; announces that this home will sleep. */
@@ -145,7 +153,8 @@ export class Sleepers {
       const at = home * HOME_WORDS;
       if (this.#homes[at + DOORBELL] === 0 && this.#homes[at + WAITING] === 0) continue; // unused
       Atomics.store(this.#homes, at + LOOK, 1);
-      this.ring(home);
+      Atomics.add(this.#homes, at + DOORBELL, 1);
+      this.#notify(at); // whatever WAITING is: the dead thread may have cleared it
     }
   }
 }

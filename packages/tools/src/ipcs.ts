@@ -4,8 +4,8 @@
  *
  * Ours are -Z, for the host: the objects of all name spaces, with the jail of each, its true key and,
  * under a model that has such names, its name space; -j, the objects of one jail; --json; --output,
- * columns of one's choice; --usage, what is used of the limits; and --waits, who waits for what and
- * who probably holds it.
+ * columns of one's choice; --usage, what is used of the limits; --waits, who waits for what and who
+ * probably holds it; and --history, what was removed, and by whom.
  */
 import { EINVAL, ENOENT } from "@jailyard/abi/errno";
 import { SysError } from "@jailyard/abi/syserror";
@@ -24,6 +24,7 @@ import {
   permOf,
   spaceOf,
 } from "./ipcscolumns.ts";
+import { historyLines, historyOf } from "./ipcshistory.ts";
 import { LIMIT_ROWS, type LimitValues, limitLines } from "./ipcslimits.ts";
 import { outputLines, unknownColumn } from "./ipcsoutput.ts";
 import { usageOf, usageTable } from "./ipcsusage.ts";
@@ -36,9 +37,9 @@ import { complain, warnx } from "./warn.ts";
 
 const USAGE = [
   "usage: ipcs [-abcmopqstyMQSTZ] [-C corefile] [-N namelist] [-u user] [-j jail] [--json]",
-  "            [--output columns | --usage | --waits]",
+  "            [--output columns | --usage | --waits | --history]",
 ];
-const LONGS = { json: false, output: true, usage: false, waits: false };
+const LONGS = { json: false, output: true, usage: false, waits: false, history: false };
 /** Letters that choose what is shown; each replaces the choice before it. [TOOL-2] */
 const CHOICES: Readonly<Record<string, Pick<Wanted, "lists" | "limits">>> = {
   q: { lists: ["msg"], limits: [] },
@@ -49,6 +50,8 @@ const CHOICES: Readonly<Record<string, Pick<Wanted, "lists" | "limits">>> = {
   S: { lists: [], limits: ["sem"] },
   T: { lists: [], limits: ORDER },
 };
+/** Other views than the lists. */
+const INSTEAD = ["usage", "waits", "history"] as const;
 /** The first value that is fetched of each facility. [TOOL-7] */
 const FIRST: Readonly<Record<Facility, string>> = { msg: "msgmax", shm: "shmmax", sem: "semmni" };
 
@@ -64,7 +67,7 @@ interface Wanted extends Layout {
   readonly jailName: string | undefined;
   /** --output; null for the columns of FreeBSD. */
   readonly columns: readonly string[] | null;
-  readonly instead: "usage" | "waits" | null;
+  readonly instead: (typeof INSTEAD)[number] | null;
 }
 
 export default tool("ipcs", async (p) => {
@@ -100,7 +103,7 @@ function wantedOf(args: readonly string[]): Wanted | string | readonly string[] 
   );
   const [json, jails] = [letters.includes("json"), letters.includes("Z")];
   const what = choice === undefined ? { lists: ORDER, limits: [] } : CHOICES[choice];
-  const instead = letters.includes("usage") ? "usage" : letters.includes("waits") ? "waits" : null;
+  const instead = INSTEAD.find((word) => letters.includes(word)) ?? null;
   const jailName = argumentOf(parsed, "j");
   const trueKeys = jails || kmem || jailName !== undefined || columns !== null;
   return {
@@ -135,6 +138,7 @@ async function print(p: Process, wanted: Wanted): Promise<number> {
   const seen = { ...wanted, jail, spaces };
   if (instead === "usage") return printUsage(p, seen);
   if (instead === "waits") return printWaits(p, seen);
+  if (instead === "history") return printHistory(p, seen);
   if (json) return printJson(p, seen);
   return columns === null ? printText(p, seen) : printColumns(p, seen, columns);
 }
@@ -201,6 +205,13 @@ async function printWaits(p: Process, { json, lists, jail }: Seen): Promise<numb
   const waits = await waitsOf(p, lists, jail);
   if (json) p.print(jsonLine({ waits }));
   else for (const line of waitsLines(waits)) p.print(line);
+  return 0;
+}
+
+async function printHistory(p: Process, seen: Seen): Promise<number> {
+  const rows = await historyOf(p, { ...seen, everywhere: seen.jails });
+  if (seen.json) p.print(JSON.stringify({ removed: rows }));
+  else for (const line of historyLines(rows, seen.jails)) p.print(line);
   return 0;
 }
 

@@ -60,21 +60,27 @@ export async function setJail(
 /** Or what is wrong with them, as libjail says it. [TOOL-35] */
 function describe(operands: readonly string[]): Described | string {
   const at = operands.findIndex((operand) => operand.startsWith("command="));
-  const params: Record<string, JailValue> = {};
   const words = at === -1 ? operands : operands.slice(0, at);
   const given = (name: string) => words.findLast((word) => word.startsWith(`${name}=`));
   const title = (given("name") ?? given("jid") ?? "=").replace(/^\w*=/, "");
+  const params = paramsOf(words, title);
+  if (typeof params === "string") return params;
+  const command = at === -1 ? null : [operands[at].slice(8), ...operands.slice(at + 1)];
+  return { title, params, command };
+}
+
+/** `name=value` and the like as jail_set(2) takes them, or what is wrong; the last word counts. */
+export function paramsOf(words: readonly string[], title: string): JailParams | string {
+  const params: Record<string, JailValue> = {};
   for (const word of words) {
     const parsed = parseJailParam(word);
     if (parsed.error !== undefined) return `${title === "" ? "" : `${title}: `}${parsed.error}`;
     const known = jailParamNamed(parsed.name);
     if (known === undefined) return `unknown parameter: ${parsed.name}`;
-    const positive = known.negated ? known.param.name : negatedParam(parsed.name);
-    delete params[positive]; // the last word counts
+    delete params[known.negated ? known.param.name : negatedParam(parsed.name)];
     params[parsed.name] = parsed.value;
   }
-  const command = at === -1 ? null : [operands[at].slice(8), ...operands.slice(at + 1)];
-  return { title, params, command };
+  return params;
 }
 
 /** @returns why not */
@@ -148,12 +154,12 @@ function without(params: JailParams, name: string): JailParams {
 }
 
 /** jail_set(2), shown with -v. @returns the jid, or why not [TOOL-35] [TOOL-37] */
-async function call(
+export async function call(
   p: Process,
   title: string,
   params: JailParams,
   flags: number,
-  { verbose }: JailHow,
+  { verbose }: Pick<JailHow, "verbose">,
 ): Promise<number | string> {
   const result = await attempt(p.jail_set(params, flags));
   const prefix = title === "" ? "" : `${title}: `;
@@ -185,8 +191,25 @@ async function runIn(
   jid: number,
 ): Promise<string | null> {
   if (words === null) return null;
-  const pid = await p.fork(async (child) => {
-    const attached = await attempt(child.jail_attach(jid));
+  const pid = await startIn(p, { title, words, around, uid, jid });
+  const ended = await p.wait(pid);
+  return ended?.status === 0 ? null : `${title}: ${words.join(" ")}: failed`;
+}
+
+export interface Run {
+  /** As messages call the jail. */
+  readonly title: string;
+  readonly words: readonly string[];
+  readonly around: Surroundings;
+  readonly uid: number;
+  /** null: on the host. */
+  readonly jid: number | null;
+}
+
+/** Start a command in a child, which complains for itself. @returns its pid */
+export const startIn = (p: Process, { title, words, around, uid, jid }: Run): Promise<number> =>
+  p.fork(async (child) => {
+    const attached = jid === null ? undefined : await attempt(child.jail_attach(jid));
     if (failed(attached)) return complainIn(child, `${title}: jail_attach: ${reasonOf(attached)}`);
     const set = uid === 0 ? undefined : await attempt(child.setcred(uid, uid));
     if (failed(set)) return complainIn(child, `${title}: setusercontext: ${reasonOf(set)}`);
@@ -194,9 +217,6 @@ async function runIn(
     if (typeof command === "string") return complainIn(child, command);
     return execute(child, command);
   });
-  const ended = await p.wait(pid);
-  return ended?.status === 0 ? null : `${title}: ${words.join(" ")}: failed`;
-}
 
 function complainIn(child: Process, why: string): number {
   warnx(child, why);

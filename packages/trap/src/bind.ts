@@ -129,10 +129,15 @@ function gateBlocking(u: UserProcess, name: string, def: Def, args: Args): unkno
 }
 
 function bindAwaited(u: UserProcess, name: string, def: Def): (...args: unknown[]) => unknown {
-  return async (...args) => {
-    u.begin(name);
-    if (def.direct === undefined || u.direct === null) return gateAwaited(u, name, def, args);
-    return onPageAwaited(u, u.direct, name, def, args, def.direct.call(u.direct, args));
+  return (...args) => {
+    try {
+      u.begin(name);
+      if (def.direct === undefined || u.direct === null) return gateAwaited(u, name, def, args);
+      const begun = def.direct.call(u.direct, args);
+      return Promise.resolve(onPageAwaited(u, u.direct, name, def, args, begun));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   };
 }
 
@@ -146,10 +151,7 @@ function onPageAwaited(
 ): unknown {
   if (begun === EGATE) return gateAwaited(u, name, def, args);
   if (asksKernel(d, begun)) return unmappedAwaited(u, name, def, args);
-  if (begun !== ESLEEP) {
-    const value = settleDirect(u, name, begun, def, args);
-    return u.gate.turn()?.then(() => value) ?? value;
-  }
+  if (begun !== ESLEEP) return inTurn(u, begun, () => settleDirect(u, name, begun, def, args));
   u.calling = true;
   return new Promise((resolve, reject) => {
     awaitDirect(u, d, (error) => {
@@ -163,6 +165,21 @@ function onPageAwaited(
       }
     });
   });
+}
+
+/** An exception with its stack costs as much as so many calls. */
+const FAILURE_CALLS = 50;
+
+/** A result, or a failure that the program may try again and again; one in many waits for a turn. */
+function inTurn(u: UserProcess, error: Errno, result: () => unknown): unknown {
+  const turn = u.gate.turn(error === OK ? 1 : FAILURE_CALLS);
+  if (turn === null) return result();
+  try {
+    const value = result(); // at once: it lies where the next call puts its own
+    return turn.then(() => value);
+  } catch (thrown) {
+    return turn.then(() => Promise.reject(thrown));
+  }
 }
 
 async function unmappedAwaited(
@@ -185,18 +202,30 @@ async function resumeAwaited(
   return settle(u, name, await u.gate.callAsync(u.slot, d.enterResume(u.frame)), def, args);
 }
 
-async function gateAwaited(u: UserProcess, name: string, def: Def, args: Args): Promise<unknown> {
+/**
+ * One promise, and no async function: half of the garbage, and of the collections, of a thread that
+ * does little but call.
+ */
+function gateAwaited(u: UserProcess, name: string, def: Def, args: Args): Promise<unknown> {
   def.enter(u, args);
   u.calling = true;
-  let error = await u.gate.callAsync(u.slot, def.sysno);
-  if (error === EMAPPED) {
-    u.gate.receive();
-    const begun = def.direct!.call(u.direct!, args);
-    if (begun !== EGATE) return onPageAwaited(u, u.direct!, name, def, args, begun);
-    def.enter(u, args);
-    error = await u.gate.callAsync(u.slot, def.sysno | SYS_UNMAPPED);
-  }
-  return settle(u, name, error, def, args);
+  return new Promise((resolve, reject) => {
+    u.gate.callThen(u.slot, def.sysno, (error) => {
+      try {
+        if (error === EMAPPED) resolve(mappedAwaited(u, u.direct!, name, def, args));
+        else resolve(settle(u, name, error, def, args));
+      } catch (thrown) {
+        reject(thrown);
+      }
+    });
+  });
+}
+
+function mappedAwaited(u: UserProcess, d: Direct, name: string, def: Def, args: Args): unknown {
+  u.gate.receive();
+  const begun = def.direct!.call(d, args);
+  if (begun !== EGATE) return onPageAwaited(u, d, name, def, args, begun);
+  return unmappedAwaited(u, name, def, args);
 }
 
 type Semop = (semid: unknown, sops: unknown, nsops?: unknown) => unknown;

@@ -2,6 +2,7 @@
  * What runs a program in a process: the Process that it gets, fork, exec, exit, and what becomes of
  * an exception. Named for crt0, the part of libc that calls main.
  */
+import { LABEL_MAX } from "@jailyard/abi/contention";
 import { EAGAIN } from "@jailyard/abi/errno";
 import { ftokOf } from "@jailyard/abi/ipc";
 import { NO_REASON } from "@jailyard/abi/reason";
@@ -10,7 +11,7 @@ import * as sys from "@jailyard/abi/syscall";
 import { SegvError, SysError } from "@jailyard/abi/syserror";
 import type { Pid } from "@jailyard/abi/types";
 import { putJson, RET0 } from "@jailyard/abi/wire";
-import { signalNumber, whole } from "./arguments.ts";
+import { signalNumber, text, unsigned, whole } from "./arguments.ts";
 import { bindCalls, settle } from "./bind.ts";
 import type { Mode, Process } from "./process.ts";
 import type { Program } from "./program.ts";
@@ -161,10 +162,20 @@ function processOf(cx: Context, u: UserProcess, mode: Mode): unknown {
       u.exiting = new ProcessExit(whole(status, "status"));
       throw u.exiting;
     },
+    waitStart: (event: string, owner = 0) => waitStart(u, event, owner),
+    waitEnd: () => u.gate.events?.end(u.pid),
     print: (line: string) => host.print(u.pid, String(line)),
     emit: (record: unknown) => host.emit(u.pid, record),
   };
   return Object.assign(rest, calls, own); // into it, so that its getter stays one
+}
+
+function waitStart({ gate, pid, slot }: UserProcess, event: unknown, owner: unknown): void {
+  const name = text(event, "event");
+  if (name === "" || name.length > LABEL_MAX) {
+    throw new RangeError(`event: a name of 1 to ${LABEL_MAX} characters`);
+  }
+  if (gate.killed(slot) === 0) gate.events?.begin(pid, name, unsigned(owner, "owner"));
 }
 
 const NO_RESULT = { leave: () => undefined };

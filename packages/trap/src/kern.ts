@@ -43,6 +43,10 @@ export interface KernThread {
   readonly awaits: boolean;
   readonly sleepers: Sleepers;
   readonly home: number;
+  /** Its calls are being taken up: it is rung once, when those that there were have been. */
+  draining: boolean;
+  /** It is to be rung then. */
+  owed: boolean;
 }
 
 /** Who is told of calls as the kernel takes them up. `came`: see CAME. */
@@ -116,11 +120,14 @@ export class KernelGate {
     return taken;
   }
 
+  /** The calls that are there now: one that comes sets the bit again, and others have their turn. */
   #drainThread(thread: KernThread, dispatch: Dispatch): number {
     const { calls, words, shape } = thread.page;
     let taken = 0;
-    for (let slot = calls.take(); slot !== -1; slot = calls.take()) {
-      if (slot >= shape.slots) continue; // a thread that scribbles hurts only itself
+    thread.draining = true;
+    for (let left = Math.min(calls.held, shape.slots); left > 0; left--) {
+      const slot = calls.take();
+      if (slot < 0 || slot >= shape.slots) continue; // a thread that scribbles hurts only itself
       const row = thread.page.row(slot);
       this.bell[BELL_BUSY] = 1;
       const { [row + SYSNO]: sysno } = words;
@@ -128,6 +135,8 @@ export class KernelGate {
       dispatch(thread, slot, sysno);
       taken++;
     }
+    thread.draining = false;
+    if (thread.owed) ringFor(thread);
     return taken;
   }
 
@@ -193,6 +202,12 @@ export function answer(
     return;
   }
   page.answers.put(slot);
+  if (thread.draining) thread.owed = true;
+  else ringFor(thread);
+}
+
+function ringFor(thread: KernThread): void {
+  thread.owed = false;
   thread.sleepers.ring(thread.home);
 }
 

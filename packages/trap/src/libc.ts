@@ -333,6 +333,8 @@ const ipcs: Def = {
   leave: posted,
 };
 
+const ipcsHistory: Def = { ...ipcs, sysno: sys.SYS_ipcs_history };
+
 const labelCall: Def = {
   sysno: sys.SYS_label,
   enter(u, [id, num, name, which = "sem"]) {
@@ -377,6 +379,7 @@ export const DEFS: Readonly<Record<string, Def>> = {
   msgrcv,
   msgctl,
   ipcs,
+  ipcs_history: ipcsHistory,
   label: labelCall,
   ipcns_create: ipcnsCall(sys.SYS_ipcns_create),
   ipcns_enter: ipcnsCall(sys.SYS_ipcns_enter),

@@ -6,6 +6,7 @@
  * SysError; an argument of the wrong type throws a TypeError before any call is made.
  */
 import type { IPC_RMID, IPC_SET, IPC_STAT, IpcPerm } from "@jailyard/abi/ipc";
+import type { RemovedRow } from "@jailyard/abi/ipchistory";
 import type { IpcnsRow } from "@jailyard/abi/ipcns";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import type { MsqidDs } from "@jailyard/abi/msg";
@@ -121,13 +122,15 @@ export interface Calls<M extends Mode> {
    * spaces, which is for the host alone.
    */
   ipcs<F extends Facility>(which: F, everywhere?: boolean): Ret<M, ListRow<F>[]>;
+  /** Objects that were removed, oldest first, of those that this process might have seen. Ours. */
+  ipcs_history(which: Facility, everywhere?: boolean): Ret<M, RemovedRow[]>;
 
-  /** A new name space for this process and its children from now on. @returns its id */
   /**
    * What statistics call semaphore `num` of a set, or a queue: at most LABEL_MAX characters; "" is no
    * name. Whoever may alter the object may. Ours.
    */
   label(id: number, num: number, name: string, which?: "sem" | "msg"): Ret<M, void>;
+  /** A new name space for this process and its children from now on. @returns its id */
   ipcns_create(which: Facility, name: string): Ret<M, number>;
   /** Into the name space called `name`, as ipcns_list has it. @returns its id */
   ipcns_enter(which: Facility, name: string): Ret<M, number>;
@@ -201,6 +204,14 @@ export interface Process<M extends Mode = "awaited"> extends Calls<M> {
    * @returns milliseconds not slept
    */
   sleep(ms: number): Ret<M, number>;
+  /**
+   * From now on the process waits for `event`, in the words of its program, until the process of pid
+   * `owner` goes on (0: whose that is, nobody knows); as PostgreSQL's pgstat_report_wait_start.
+   * Statistics count such waits by name, and lay waits for semaphores and queues that nobody holds
+   * to `owner`. No system call; a second one ends the first. Ours.
+   */
+  waitStart(event: string, owner?: number): void;
+  waitEnd(): void;
   /** End this process. Never returns. */
   exit(status?: number): never;
   /**

@@ -50,10 +50,18 @@ export interface GateBoot {
   readonly port: MessagePort;
 }
 
+/** Takes what processes of the thread say that they wait for, and for whom: a pid, or 0. */
+export interface EventSink {
+  begin(pid: number, event: string, owner: number): void;
+  end(pid: number): void;
+}
+
 export class UserGate {
   readonly page: GatePage;
   /** Calls without the kernel's thread; null in placement `central`. */
   direct: DirectThread | null = null;
+  /** Where processes say what they wait for; null: there are no statistics. */
+  events: EventSink | null = null;
   readonly #bell: Int32Array;
   readonly #nanos: (() => number) | null;
   readonly #port: MessagePort;
@@ -171,14 +179,17 @@ export class UserGate {
     this.#spin.slept();
   }
 
-  /** The same for a coroutine. The promise is never rejected. */
-  callAsync(slot: number, sysno: number): Promise<Errno> {
-    if (!this.#post(slot, sysno)) return Promise.resolve(EDEAD);
+  /** The same for a coroutine; `over` is called once, from the thread's pump. */
+  callThen(slot: number, sysno: number, over: (error: Errno) => void): void {
+    if (!this.#post(slot, sysno)) return over(EDEAD);
     this.#waiting++;
+    this.#resolvers[slot] = over;
     this.#startPump();
-    return new Promise((resolve) => {
-      this.#resolvers[slot] = resolve;
-    });
+  }
+
+  /** A promise of it, which is never rejected. */
+  callAsync(slot: number, sysno: number): Promise<Errno> {
+    return new Promise((resolve) => this.callThen(slot, sysno, resolve));
   }
 
   /** Take what the kernel posted before its last answer. */
@@ -269,10 +280,12 @@ export class UserGate {
 
   /**
    * For a coroutine that has made a call without a sleep: null, or what to wait for, so that the
-   * thread reads its mail and its other coroutines run. One call in TURN_CALLS waits.
+   * thread reads its mail and its other coroutines run. One call in TURN_CALLS waits; this one is as
+   * good as `calls` of them.
    */
-  turn(): Promise<void> | null {
-    if (--this.#calls > 0) return null;
+  turn(calls = 1): Promise<void> | null {
+    this.#calls -= calls;
+    if (this.#calls > 0) return null;
     this.#calls = TURN_CALLS;
     return new Promise((resolve) => setImmediate(resolve));
   }
@@ -378,8 +391,10 @@ export class UserGate {
     this.#rung();
   }
 
+  /** Answers are taken at once: a turn of the event loop is long. */
   #rung(): void {
     this.#sleepers.unlisten(this.#home);
+    this.#takeAnswers();
     setImmediate(this.#pump);
   }
 

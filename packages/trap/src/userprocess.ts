@@ -58,7 +58,10 @@ export class UserProcess {
 
   /** Run the handlers of signals that came. @returns true if there were any */
   handleSignals(): boolean {
-    if (this.gate.page.words[this.#sigsAt] === 0) return false;
+    return this.gate.page.words[this.#sigsAt] !== 0 && this.#handleSlow();
+  }
+
+  #handleSlow(): boolean {
     const pending = this.gate.takeSignals(this.slot);
     if (pending === 0) return false;
     for (const signal of Object.values(SIGNALS)) {

@@ -1,6 +1,6 @@
 /** What the tab key offers: commands, options, and what the yard has of jails, ids, names, pids. */
-import { LIMITS } from "@jailyard/abi/limits";
 import { SIGNALS } from "@jailyard/abi/signal";
+import { TOPICS } from "@jailyard/lab/explain/topic";
 import { isToolName, TOOLS, type ToolName } from "@jailyard/tools/names";
 import { optionWords, type Page } from "@jailyard/tools/page";
 import { pageOf } from "../tool.ts";
@@ -37,7 +37,7 @@ const params: Source = () =>
       ["new", "inherit", "disable"].map((v) => p + v),
     ),
   );
-const topics: Source = () => ["ENOSPC", "EINVAL", "EACCES", ...LIMITS.map(({ name }) => name)];
+const topics: Source = () => Object.values(TOPICS).flat();
 
 /** Arguments of options, by what the manual page calls them. */
 const ARGUMENTS: Readonly<Record<string, Source>> = {

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { Interrupted } from "@jailyard/lab/scenario/inyard";
 import { argumentOf, getopt } from "@jailyard/tools/getopt";
 import { isToolName, TOOLS, type ToolName } from "@jailyard/tools/names";
+import { explain } from "../explain.ts";
 import { print, printError } from "../terminal.ts";
 import { pageOf, toolLine } from "../tool.ts";
 import { helpText } from "../toolhelp.ts";
@@ -239,6 +240,12 @@ export const BUILTINS: Readonly<Record<string, Builtin>> = {
       for (const [i, line] of history.slice(from).entries()) say(`${from + i + 1}  ${line}`);
       return 0;
     },
+  },
+  explain: {
+    synopsis: "[topic [call]]",
+    about: "what an error, a call, a limit or a rule means",
+    run: ({ place }, args, say) =>
+      explain(args, (...command) => place.ask(command as unknown as Command, []), say),
   },
   echo: {
     synopsis: "[word ...]",

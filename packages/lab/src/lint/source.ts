@@ -1,11 +1,12 @@
 /** Files as a description with lines: YAML of `jailyard up`, jail.conf, loader.conf, sysctl.conf, rctl.conf. */
+import { type ConfJail, lastWords } from "@jailyard/abi/jailconf";
 import { FACILITIES } from "@jailyard/abi/types";
 import { MODELS } from "@jailyard/kernel/model";
 import { LIMIT_SCOPES } from "@jailyard/kernel/usage";
 import { isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type YAMLMap } from "yaml";
 import { textOf } from "../checkedyaml.ts";
 import { hostFileOf, readHostSettings, readRctlConf } from "../scenario/hostconf.ts";
-import { parseJailConf, type WrittenJail, withVariables } from "../scenario/jailconf.ts";
+import { writtenJails } from "../scenario/jailconf.ts";
 import { readYardFile } from "../scenario/yardfile.ts";
 import type { Described, DescribedJail, Param, Program } from "./described.ts";
 
@@ -15,7 +16,7 @@ export function describe(file: string): Partial<Described> {
   if (kind === "rctl") return { rules: readRctlConf(file) };
   if (kind !== null) return { settings: readHostSettings(file, kind) };
   if (file.endsWith(".conf")) {
-    return { jails: parseJailConf(file).map((jail) => fromJailConf(file, jail)) };
+    return { jails: writtenJails(file).map(fromJailConf) };
   }
   return new YardYaml(file).describe();
 }
@@ -27,24 +28,18 @@ export function readAsUp(file: string): void {
 
 const START = "exec.start";
 
-function fromJailConf(file: string, { name, line, settings }: WrittenJail): DescribedJail {
+/** A variable that is not set stays as it is: the file is refused for it. */
+function fromJailConf({ name, file, line, settings }: ConfJail): DescribedJail {
   const params: Param[] = [];
-  const programs: Program[] = [];
-  const variables = new Map([["name", name]]);
-  for (const { name: param, value: written, line: at } of settings) {
-    const place = { file, line: at };
-    // One that is not set stays as it is: the file is refused for it.
-    const value = written && withVariables(written, (unset) => variables.get(unset) ?? `$${unset}`);
-    if (param.startsWith("$")) {
-      variables.set(param.slice(1), value ?? "");
-      continue;
-    }
-    if (param !== START) params.push({ name: param, value, ...place });
-    else {
-      const [run, ...args] = (value ?? "").trim().split(/\s+/);
-      programs.push({ run, args, procs: 1, ...place });
-    }
+  for (const { name: param, values, file: from, line: at } of settings) {
+    if (param === START || param === "depend") continue;
+    params.push({ name: param, value: values?.join(",") ?? null, file: from, line: at });
   }
+  const start = lastWords(settings).get(START);
+  const programs: Program[] = (start?.values ?? []).map((command) => {
+    const [run, ...args] = command.trim().split(/\s+/);
+    return { run, args, procs: 1, file: start!.file, line: start!.line };
+  });
   return { name, file, line, params, programs };
 }
 

@@ -3,6 +3,7 @@
  * once, watched, and ended. An interruption ends it early, with what there is by then.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import type { Contention } from "@jailyard/abi/contention";
 import type { Exit } from "@jailyard/host/processhandle";
 import type { Yard, YardConfig } from "@jailyard/host/yard";
 import { modelNamed } from "@jailyard/kernel/models";
@@ -22,20 +23,34 @@ import { Log } from "./log.ts";
 import { dealt, limitsFor, maxprocFor, slotsFor } from "./mix.ts";
 import { type Party, StressParty } from "./party.ts";
 import { PostgresParty } from "./postgresparty.ts";
-import type { JailResult, LockRow, LockSlices, Repetition, WaitFor } from "./runfile.ts";
+import type {
+  JailResult,
+  LockRow,
+  LockSlices,
+  Repetition,
+  WaitEventRow,
+  WaitFor,
+} from "./runfile.ts";
 import type { StressSettings } from "./settings.ts";
+import { since } from "./since.ts";
 import { Tally } from "./tally.ts";
+import { eventRows } from "./waitevents.ts";
 import { Waits } from "./waits.ts";
 import { POSTGRES_NAME } from "./workloads.ts";
 
-/** How long parties may take to end after they were told to, in milliseconds. */
-const PATIENCE_MS = 10_000;
+/**
+ * How long parties may take to end after they were told to, in milliseconds: each has its turn on the
+ * processors.
+ */
+const patienceMs = (parties: number): number => 10_000 + 100 * parties;
 const PROGRESS_MS = 200;
+/** Workloads that start at once: more would only wait for one another at the gate, and longer. */
+const STARTING = 8;
 /** Between two looks at who waits for whom. */
 const LOOK_MS = 250;
 
 export interface Progress {
-  readonly phase: "jails" | "workloads" | "run" | "end";
+  readonly phase: "jails" | "starting" | "workloads" | "run" | "end";
   /** Jails or parties that are there. */
   readonly done: number;
   readonly total: number;
@@ -49,6 +64,7 @@ export interface Outcome {
   readonly repetition: Repetition;
   readonly interrupted: boolean;
   readonly locks: readonly LockRow[];
+  readonly waitEvents: readonly WaitEventRow[];
   readonly waitFor: readonly WaitFor[];
   /** What each party that did not end as it should has to say, with the exit status for it. */
   readonly failures: readonly { readonly status: number; readonly text: string }[];
@@ -105,6 +121,8 @@ class Execution {
   readonly #lockWatch: LockWatch;
   #lockSlices: LockSlices[] = [];
   #began = 0;
+  /** What was known of locks when work began. */
+  #before: Contention | null = null;
 
   constructor(
     yard: Yard,
@@ -127,18 +145,30 @@ class Execution {
 
   async run(): Promise<Outcome> {
     await this.#populate();
-    const ready = await Promise.all(this.#parties.map((party) => party.ready));
+    const ready = await this.#allReady();
     this.#throwIfInterrupted();
-    if (ready.every(Boolean)) await this.#work();
+    if (ready) await this.#work();
     else await this.#endAll();
     const failures = await this.#failures();
     await this.#gauges.stop();
-    const contention = await this.#yard.contention();
-    const locks = lockRows(contention);
-    this.#lockSlices = this.#lockWatch.results(contention.locks);
+    const known = await this.#yard.contention();
+    this.#lockSlices = this.#lockWatch.results(known.locks);
+    const contention = since(this.#before, known);
+    const [locks, waitEvents] = [lockRows(contention), eventRows(contention)];
     const waitFor = this.#waits.all();
     const interrupted = this.#interrupted;
-    return { repetition: await this.#result(), interrupted, locks, waitFor, failures };
+    return { repetition: await this.#result(), interrupted, locks, waitEvents, waitFor, failures };
+  }
+
+  /** Until each can begin to work, or has ended before. */
+  async #allReady(): Promise<boolean> {
+    let done = 0;
+    const told = this.#parties.map(async ({ ready }) => {
+      const isReady = await ready;
+      this.#tell("workloads", ++done, this.#parties.length);
+      return isReady;
+    });
+    return (await Promise.all(told)).every(Boolean);
   }
 
   get #interrupted(): boolean {
@@ -174,9 +204,10 @@ class Execution {
     const names = jailNames(this.#settings.jails);
     for (const jailIx of names.keys()) {
       this.#throwIfInterrupted();
+      await this.#parties.at(-STARTING)?.ready;
       const party = await this.#start(tally, jailIx);
       this.#parties.push(party);
-      this.#tell("workloads", this.#parties.length, names.length * this.#tallies.length);
+      this.#tell("starting", this.#parties.length, names.length * this.#tallies.length);
       if (this.#settings.shared) await party.ready; // the next one finds what this one makes
     }
   }
@@ -198,9 +229,10 @@ class Execution {
   }
 
   async #work(): Promise<void> {
+    this.#before = await this.#yard.contention();
     this.#began = performance.now();
     this.#log.began = Date.now();
-    if (this.#recorder !== undefined) this.#recorder.zero = this.#log.began;
+    this.#recorder?.begin(this.#log.began);
     this.#log.event("go", null, "all begin to work");
     this.#gauges.begin();
     this.#lockWatch.begin(this.#settings.seconds);
@@ -212,7 +244,7 @@ class Execution {
       this.#signal?.addEventListener("abort", stop);
       if (this.#interrupted) stop();
       if (this.#settings.shared) await this.#together();
-      await this.#allEnded(this.#settings.seconds * 1000 + 2 * PATIENCE_MS);
+      await this.#allEnded(this.#settings.seconds * 1000 + 2 * patienceMs(this.#parties.length));
     } finally {
       this.#lockWatch.end();
       clearInterval(watch);
@@ -247,7 +279,7 @@ class Execution {
 
   async #endAll(): Promise<void> {
     await this.#stop();
-    await this.#allEnded(PATIENCE_MS);
+    await this.#allEnded(patienceMs(this.#parties.length));
   }
 
   async #failures(): Promise<Outcome["failures"]> {

@@ -4,12 +4,12 @@ import {
   type Counts,
   type LockStats,
   type LockUse,
-  lockText,
   NOBODY,
   type Waiting,
 } from "@jailyard/abi/contention";
 import { emptyHdr, encodeHdr, type Hdr, mergedHdr, summaryOf } from "./histogram.ts";
 import type { HdrRecord, Interference, LockRow, LockUseRow, PairRow, WaitFor } from "./runfile.ts";
+import { waitText } from "./waittext.ts";
 
 /** Locks of one run that a file has; those that were waited for least are left out. */
 const LOCKS_KEPT = 1000;
@@ -19,10 +19,12 @@ const OTHERS = "others";
 const PAIRS_KEPT = 500;
 const EDGES_KEPT = 200;
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
-const most = (numbers: readonly number[]): number => numbers.reduce((a, b) => Math.max(a, b), 0);
+export const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((all, one) => all + one, 0);
+export const most = (numbers: readonly number[]): number =>
+  numbers.reduce((a, b) => Math.max(a, b), 0);
 
-function hdrOf(counts: Counts): HdrRecord | undefined {
+export function hdrOf(counts: Counts): HdrRecord | undefined {
   if (counts.length === 0) return undefined;
   const hdr = emptyHdr();
   for (const [nanos, count] of counts) hdr.recordValueWithCount(nanos, count);
@@ -31,7 +33,7 @@ function hdrOf(counts: Counts): HdrRecord | undefined {
 
 const recordOf = (hdr: Hdr): HdrRecord => ({ ...summaryOf(hdr), hdr: encodeHdr(hdr) });
 
-function merged(all: readonly (HdrRecord | undefined)[]): HdrRecord | undefined {
+export function merged(all: readonly (HdrRecord | undefined)[]): HdrRecord | undefined {
   const hdr = mergedHdr(all.map((one) => one?.hdr));
   return hdr === null ? undefined : recordOf(hdr);
 }
@@ -112,7 +114,7 @@ export function mergedRows(all: readonly (readonly LockRow[])[]): LockRow[] {
     .slice(0, LOCKS_KEPT);
 }
 
-function grouped<T>(all: readonly T[], keyOf: (one: T) => string): T[][] {
+export function grouped<T>(all: readonly T[], keyOf: (one: T) => string): T[][] {
   const groups = new Map<string, T[]>();
   for (const one of all) {
     const key = keyOf(one);
@@ -228,17 +230,12 @@ export function waitForOf(
   deadlock: boolean,
 ): WaitFor {
   const who = (pid: number, jid: number): string => `${jails[jid] ?? jid}[${pid}]`;
-  const edges = waiting.flatMap(({ pid, jid, holder, lock, label }) =>
-    holder === null
-      ? []
-      : [
-          {
-            waiter: who(pid, jid),
-            holder: `${who(holder.pid, holder.jid)}${holder.ended ? ", ended" : ""}`,
-            lock: lockText({ name: lock, label }),
-          },
-        ],
-  );
+  const edges = waiting.flatMap((one) => {
+    const { pid, jid, holder } = one;
+    if (holder === null) return [];
+    const by = `${who(holder.pid, holder.jid)}${holder.ended ? ", ended" : ""}`;
+    return [{ waiter: who(pid, jid), holder: by, lock: waitText(one) }];
+  });
   const events = waiting.length - edges.length;
   return { at, edges: edges.slice(0, EDGES_KEPT), deadlock, events };
 }

@@ -1,6 +1,6 @@
 /** Locks in the columns of FreeBSD's lock profiling, LOCK_PROFILING(9); times in microseconds. */
 import type { Mechanism } from "@jailyard/abi/contention";
-import type { LockRow, LockUseRow } from "./runfile.ts";
+import type { LockRow, LockUseRow, WaitEventRow } from "./runfile.ts";
 
 export const SORTS = [
   "max",
@@ -17,8 +17,11 @@ export const SORTS = [
 ] as const satisfies readonly (keyof Figures)[];
 export type SortName = (typeof SORTS)[number];
 
-export const VIEWS = ["lock", "point", "jail", "mechanism"] as const;
-/** A row for each lock, each lock and jail, each mechanism and jail, each mechanism. */
+export const VIEWS = ["lock", "point", "jail", "mechanism", "event"] as const;
+/**
+ * A row for each lock, each lock and jail, each mechanism and jail, each mechanism; or each named wait
+ * and jail.
+ */
 export type View = (typeof VIEWS)[number];
 
 interface Figures {
@@ -38,7 +41,8 @@ interface Figures {
 export interface LockstatRow extends Figures {
   readonly name: string;
   readonly label: string | null;
-  readonly mechanism: Mechanism;
+  /** null: a named wait, which is of none. */
+  readonly mechanism: Mechanism | null;
   readonly jail: string | null;
 }
 
@@ -96,7 +100,18 @@ interface Piece {
   readonly part: Part;
 }
 
-export function tallied(locks: readonly LockRow[], view: View): LockstatRow[] {
+/** Named waits: nobody takes or holds them. */
+export const eventsTallied = (events: readonly WaitEventRow[]): LockstatRow[] =>
+  events.flatMap(({ event: name, longestQueue: queue, uses }) =>
+    uses.map(({ jail, waits, waitNanos, waitMaxNanos }) => ({
+      ...{ name, label: null, mechanism: null, jail: jail ?? KERNEL },
+      ...{ max: 0, total: 0, avg: 0, cnt_hold: 0, cnt_lock: 0, owners: 0, queue },
+      ...{ count: waits, wait_total: micros(waitNanos), wait_max: micros(waitMaxNanos) },
+      wait_avg: micros(waitNanos) / Math.max(1, waits),
+    })),
+  );
+
+export function tallied(locks: readonly LockRow[], view: Exclude<View, "event">): LockstatRow[] {
   const groups = new Map<string, Piece[]>();
   for (const lock of locks) {
     for (const piece of pieces(lock, view)) {
@@ -111,7 +126,7 @@ export function tallied(locks: readonly LockRow[], view: View): LockstatRow[] {
   }));
 }
 
-function pieces(lock: LockRow, view: View): Piece[] {
+function pieces(lock: LockRow, view: Exclude<View, "event">): Piece[] {
   const { name, label, mechanism, jail, taken, longestQueue: queue, ownerChanges: owners } = lock;
   const whole = { ...lock, taken, queue, owners };
   if (view === "lock") {

@@ -6,6 +6,7 @@ import type { LockKind, Mechanism } from "@jailyard/abi/contention";
 import type { HistogramName } from "@jailyard/workload/stress/measure";
 import type { HdrSummary } from "./histogram.ts";
 import type { NativeResult } from "./native.ts";
+import type { Overhead } from "./overhead.ts";
 import type { ServerFigures } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
 
@@ -190,6 +191,26 @@ export interface Interference extends Matrix {
   readonly pairs: readonly PairRow[];
 }
 
+/** A wait that programs name, as PostgreSQL's wait events; beside the locks, not among them. */
+export interface WaitEventRow {
+  readonly event: string;
+  /** Waits that are over. */
+  readonly waits: number;
+  readonly waitNanos: number;
+  readonly waitMaxNanos: number;
+  /** Processes of one jail that waited at once. */
+  readonly longestQueue: number;
+  readonly wait?: HdrRecord | undefined;
+  readonly uses: readonly {
+    readonly jail: string | null;
+    readonly waits: number;
+    readonly waitNanos: number;
+    readonly waitMaxNanos: number;
+    /** Whose processes the waiters waited for; null: nobody's that is known. */
+    readonly blame: readonly { readonly jail: string | null; readonly nanos: number }[];
+  }[];
+}
+
 /** Who waits for whom, at one moment. */
 export interface WaitFor {
   readonly at: number;
@@ -221,6 +242,9 @@ export interface RunFile {
   /** Why there are no native results, where they were asked for. */
   readonly nativeMissing?: string;
   readonly locks?: readonly LockRow[];
+  readonly waitEvents?: readonly WaitEventRow[];
   readonly interference?: Interference;
   readonly waitFor?: readonly WaitFor[];
+  /** What statistics of locks cost on this machine, in each mode. */
+  readonly overhead?: Overhead;
 }

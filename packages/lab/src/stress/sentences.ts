@@ -1,14 +1,16 @@
 /** What a run came to, in sentences: for the terminal, and for the top of the report. */
 
-import { lockText } from "@jailyard/abi/contention";
+import { lockText, STATS } from "@jailyard/abi/contention";
 import { type Manner, USUAL } from "../scenario/manner.ts";
 import { figureOf, histogramOf } from "./figures.ts";
 import { figureText, timeText } from "./figuretext.ts";
-import { quantileMs } from "./histogram.ts";
-import type { Gauge, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
-import { serverSentences } from "./serverfigures.ts";
+import { type HdrSummary, quantileMs } from "./histogram.ts";
+import { dealt } from "./mix.ts";
+import type { ModeCost } from "./overhead.ts";
+import type { Gauge, PairRow, Repetition, RunFile, WorkloadResult } from "./runfile.ts";
+import { loadText, serverSentences } from "./serverfigures.ts";
 import type { StressSettings } from "./settings.ts";
-import { WORKLOADS } from "./workloads.ts";
+import { POSTGRES_NAME, WORKLOADS } from "./workloads.ts";
 
 const plural = (n: number, noun: string): string =>
   `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
@@ -23,8 +25,9 @@ export function sentencesOf(run: RunFile): string[] {
     headline(run),
     ...failures(run.verdict.reasons),
     ...(run.partial === null ? [] : [`The result is partial: ${run.partial}.`]),
+    thinking(run),
     waiting(run),
-    ...servers(run.repetitions),
+    ...servers(run),
     ...contention(run),
     ...deadlocks(run),
     ...collisions(run),
@@ -32,7 +35,9 @@ export function sentencesOf(run: RunFile): string[] {
     ...refusals(run),
     ...fullLimits(run.repetitions),
     ...unfairness(run.repetitions),
+    ...neighbours(run.repetitions),
     native(run),
+    measuring(run),
   ].filter((sentence) => sentence !== null);
 }
 
@@ -49,7 +54,7 @@ function failures(reasons: readonly string[]): string[] {
 function headline({ settings, repetitions }: RunFile): string {
   const { jails, procs } = settings;
   const seconds = Math.max(...repetitions.flatMap((one) => one.workloads.map((w) => w.seconds)));
-  const names = Object.keys(settings.workloads).join(", ");
+  const names = Object.keys(settings.workloads);
   const throughput = figureOf(repetitions, { name: "throughput", workload: null });
   const latency = histogramOf(repetitions, "latency", null);
   const times =
@@ -57,10 +62,29 @@ function headline({ settings, repetitions }: RunFile): string {
       ? ""
       : `; half of them took up to ${timeText(quantileMs(latency, 50))}, 99 % up to ${timeText(quantileMs(latency, 99))}`;
   const again = repetitions.length > 1 ? `, ${repetitions.length} times` : "";
+  const how = `a second for ${figureText(seconds)} s${again}${times}.`;
+  if (names.length === 1 && names[0] === POSTGRES_NAME) {
+    const { [POSTGRES_NAME]: options } = settings.options;
+    return (
+      `${plural(jails, `PostgreSQL ${options.version} server`)}, one in a jail, with ` +
+      `${plural(procs, "client")} each (${loadText(options)}; ${mannerText(settings)}) did ` +
+      `${figureText(throughput)} transactions ${how}`
+    );
+  }
   return (
     `${plural(jails, "jail")} with ${plural(procs, "process").replace("processs", "processes")} each ` +
-    `(${names}; ${mannerText(settings)}) did ${figureText(throughput)} operations a second ` +
-    `for ${figureText(seconds)} s${again}${times}.`
+    `(${names.join(", ")}; ${mannerText(settings)}) did ${figureText(throughput)} operations ${how}`
+  );
+}
+
+/** What the figures themselves cost. */
+function measuring({ overhead, settings }: RunFile): string | null {
+  if (overhead === undefined) return null;
+  const all = (of: (cost: ModeCost) => number): string =>
+    STATS.map((stats) => `${timeText(of(overhead[stats]) / 1e6)} with ${stats}`).join(", ");
+  return (
+    `Measuring locks costs, without the way into the kernel: a semop that waits for nobody takes ${all(({ call }) => call)}; ` +
+    `one that sleeps until it is woken ${all(({ wait }) => wait)}. This run had --stats ${settings.stats}.`
   );
 }
 
@@ -80,17 +104,28 @@ function waiting({ repetitions }: RunFile): string | null {
   return `Calls that may have to wait took ${p50} at the median, ${p99} at p99, and ${max} at most.`;
 }
 
+/** Clients of servers that pause between transactions: the throughput is what they ask for. */
+function thinking({ settings }: RunFile): string | null {
+  const think = Number(settings.options[POSTGRES_NAME]?.think ?? 0);
+  if (think === 0) return null;
+  const clients = dealt(settings).get(POSTGRES_NAME)! * settings.jails;
+  return (
+    `Each of the ${plural(clients, "client")} thought ${timeText(think / 1000)} between two ` +
+    `transactions, so they asked for ${figureText((1e6 * clients) / think)} a second at most.`
+  );
+}
+
 /** Of the last repetition: sums over several say no more. */
-const servers = (repetitions: readonly Repetition[]): string[] =>
-  (repetitions.at(-1)?.workloads ?? []).flatMap(({ server }) =>
-    server === undefined ? [] : serverSentences(server),
+const servers = ({ settings, repetitions }: RunFile): string[] =>
+  (repetitions.at(-1)?.workloads ?? []).flatMap(({ name, procs, server }) =>
+    server === undefined ? [] : serverSentences(server, settings.options[name], procs),
   );
 
 /** Pairs of jails that are spoken of, and the least share of all waits that a pair has to have. */
 const PAIRS = { most: 3, least: 0.01 } as const;
 
-/** The host's jail is called 0, which reads like a number. */
-const jailText = (jail: string): string => (jail === "0" ? "the host" : jail);
+const whoText = (jail: string | null): string =>
+  jail === null ? "the kernel" : jail === "0" ? "the host" : jail;
 
 /** Who made whom wait, and for how much nobody is to blame. */
 function contention({ interference }: RunFile): string[] {
@@ -106,19 +141,20 @@ function contention({ interference }: RunFile): string[] {
     .filter(({ from, to, nanos: n }) => from !== null && from !== to && n >= all * PAIRS.least)
     .slice(0, PAIRS.most)
     .map(({ from, to, nanos: n, ...lock }) => {
-      const who = to === null ? "the kernel" : jailText(to);
       const where =
         lock.kind === "gate"
           ? "at the gate, where the kernel was busy with its calls"
           : `on ${lockText(lock)}`;
-      return `${jailText(from!)} made ${who} wait ${timeText(n / 1e6)} ${where}.`;
+      return `${whoText(from)} made ${whoText(to)} wait ${timeText(n / 1e6)} ${where}.`;
     });
   const parts = [
     `${share(own)} because of their own jail`,
-    `${share(known - own)} because of another`,
-    `${share(unknown)} because of nobody who is known`,
+    `${share(known - own)} because of another${mostly(pairs)}`,
+    ...(unknown > 0
+      ? [`${share(unknown)} because of nobody who is known, such as for a processor once woken`]
+      : []),
   ];
-  const first = `Processes waited ${timeText(all / 1e6)} for locks, all added up: ${parts.join(", ")}.`;
+  const first = `Processes waited ${timeText(all / 1e6)} in System V calls, all added up: ${parts.join(", ")}.`;
   return [first, ...told];
 }
 
@@ -131,6 +167,21 @@ function collisions({ repetitions }: RunFile): string[] {
     jails.length > 1 ? `, and the like in ${plural(jails.length - 1, "other jail")}` : "";
   return [`Collision in ${jails[0]}: ${all[0].text}${others}.`];
 }
+
+/** At which lock jails made one another wait, where that is most of it. */
+function mostly(pairs: readonly PairRow[]): string {
+  const at = new Map<string, number>();
+  let all = 0;
+  for (const { from, to, nanos, ...lock } of pairs) {
+    if (from === null || from === to) continue;
+    all += nanos;
+    const name = lock.kind === "gate" ? GATE : lockText(lock);
+    at.set(name, (at.get(name) ?? 0) + nanos);
+  }
+  const most = [...at].find(([, nanos]) => nanos > all / 2);
+  return most === undefined ? "" : ` (most of it at ${most[0]})`;
+}
+const GATE = "the gate, where calls wait while the kernel works for others";
 
 const DEADLOCKS = 3;
 
@@ -195,6 +246,32 @@ function unfairness(repetitions: readonly Repetition[]): string[] {
     ({ name, unfairness: by }) =>
       `The jail that did most of ${name} did ${figureText(by!)} times as much as the one that did least.`,
   );
+}
+
+/** Of workloads whose first jail does something else than the others: both, apart. */
+function neighbours(repetitions: readonly Repetition[]): string[] {
+  const jails = repetitions.at(-1)?.jails ?? [];
+  const names = [...WORKLOADS.values()].filter(({ jailsDiffer }) => jailsDiffer === true);
+  return names.flatMap(({ name }) => {
+    const each = jails.flatMap(({ name: jail, workloads: { [name]: result } }) =>
+      result === undefined ? [] : [{ jail, result }],
+    );
+    const [first, ...others] = each;
+    if (first === undefined || others.length === 0) return [];
+    const sum = others.reduce((all, { result }) => all + result.operations, 0);
+    const range = (of: (hdr: HdrSummary) => number): string => {
+      const all = others.flatMap(({ result: { histograms } }) =>
+        histograms.latency === undefined ? [] : [of(histograms.latency)],
+      );
+      const [least, most] = [Math.min(...all), Math.max(...all)].map(timeText);
+      return least === most ? least : `${least} to ${most}`;
+    };
+    return [
+      `Of ${name}, ${first.jail} makes the noise: ${figureText(first.result.operations)} operations. ` +
+        `Its neighbours did ${figureText(sum)}, which took ${range((hdr) => hdr.p50Ms)} at the ` +
+        `median of each jail and ${range((hdr) => hdr.p99Ms)} at p99.`,
+    ];
+  });
 }
 
 function native({ native: results = [], nativeMissing, repetitions }: RunFile): string | null {

@@ -65,7 +65,7 @@ export function completed(given: Partial<StressSettings>): StressSettings {
   checkWords(all);
   checkMix(all);
   const options = Object.fromEntries(
-    Object.keys(all.workloads).map((name) => [name, checkedOptions(name, all.options[name] ?? {})]),
+    Object.keys(all.workloads).map((name) => [name, checkedOptions(name, all)]),
   );
   const stray = Object.keys(all.options).find((name) => !(name in all.workloads));
   if (stray !== undefined) {
@@ -146,10 +146,12 @@ function notShareable(name: string): string {
 
 function checkedOptions(
   name: string,
-  given: Readonly<Record<string, OptionValue>>,
+  { workloads, options, procs, jails }: StressSettings,
 ): Record<string, OptionValue> {
+  const weights = Object.values(workloads).reduce((sum, weight) => sum + weight, 0);
+  const share = Math.round((jails * procs * workloads[name]) / weights);
   try {
-    return optionsOf(WORKLOADS.get(name)!, given);
+    return optionsOf(WORKLOADS.get(name)!, options[name] ?? {}, share);
   } catch (error) {
     throw new SettingsError((error as Error).message);
   }

@@ -7,9 +7,11 @@ import { figureText, timeText } from "./figuretext.ts";
 import { interferenceOf, mergedRows } from "./locks.ts";
 import { limitsFor } from "./mix.ts";
 import type { NativeResult } from "./native.ts";
+import { measureOverhead } from "./overhead.ts";
 import { FORMAT, FORMAT_VERSION, type Repetition, type RunFile, type Verdict } from "./runfile.ts";
 import type { StressSettings } from "./settings.ts";
 import { parseThreshold } from "./threshold.ts";
+import { mergedEvents } from "./waitevents.ts";
 import { WORKLOADS } from "./workloads.ts";
 
 /** A threshold of --fail was met. */
@@ -68,8 +70,10 @@ function runFileOf(
     verdict: verdictOf(settings, outcomes, repetitions),
     repetitions,
     locks,
+    waitEvents: mergedEvents(outcomes.map((outcome) => outcome.waitEvents)),
     interference: interferenceOf(locks),
     waitFor: outcomes.flatMap((outcome) => outcome.waitFor),
+    overhead: measureOverhead(),
   };
 }
 

@@ -115,7 +115,7 @@ export class Recorder {
   #timer: NodeJS.Timeout | undefined;
   /** When the yard began, in milliseconds of Date.now(). */
   began = 0;
-  /** When the work began whose events are told beside, on the same clock. */
+  /** When the work began whose events are told beside, on the same clock; sums are of it alone. */
   zero = 0;
 
   /** At most `max` whole waits of a yard with about so many threads. */
@@ -131,6 +131,13 @@ export class Recorder {
     this.began = Date.now() - sinceBegin(yard) / 1e6;
     this.#yard = yard;
     this.#timer = setInterval(() => this.#drain(), DRAIN_MS);
+  }
+
+  /** Work begins at `now`: what was waited for before is in no sum, as it is in none of the run. */
+  begin(now: number): void {
+    this.#drain();
+    this.#sums.clear();
+    this.zero = now;
   }
 
   /** The yard is about to go down, or has died. */
@@ -214,7 +221,7 @@ export class Recorder {
     }
   }
 
-  /** Sums of all waits. */
+  /** Sums of all waits since the work began. */
   *sums(): Generator<WaitSum> {
     for (const byCall of this.#sums.values()) {
       for (const byLock of byCall.values()) yield* byLock.values();

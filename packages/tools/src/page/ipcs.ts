@@ -10,6 +10,7 @@ export const page: Page = {
     "--output columns [-qms] [-u user] [-j jail]",
     "--usage [-Z] [-j jail] [--json]",
     "--waits [-qms] [-j jail] [--json]",
+    "--history [-qmsZ] [-u user] [-j jail] [--json]",
   ],
   description: [
     "Shows message queues, shared memory segments and semaphore sets as ipcs(1) of " +
@@ -18,7 +19,12 @@ export const page: Page = {
     "On the host it sees the objects of all jails, in a jail those of the jail. FreeBSD " +
       "blanks the keys of jails' objects on the host; -Z, -j and --output show the true " +
       "ones.",
-    "-Z, -j, --output, --usage, --waits and --json are not FreeBSD's.",
+    "--history has the objects that were removed, the oldest first: who made them (CREATOR, CPID), " +
+      "the process of the last semop, shmat, msgsnd or msgrcv (LPID), and who removed them; for what " +
+      "went with a jail or a name space, that. A segment is there from its removal on, also while it " +
+      "is attached. Who could see an object sees what is remembered of it. kern.ipc.history rows are " +
+      "kept, 512 unless it is set.",
+    "-Z, -j, --output, --usage, --waits, --history and --json are not FreeBSD's.",
   ],
   options: [
     ["-q", "message queues"],
@@ -47,6 +53,7 @@ export const page: Page = {
     ],
     ["--usage", "what is used of each limit; with -Z by each jail"],
     ["--waits", "who sleeps for what, and who probably holds it"],
+    ["--history", "objects that were removed, and by whom; with -Z their jails"],
     ["--json", "the same as JSON on one line"],
   ],
   exit: "0; 1 for wrong arguments or a facility whose module is absent",
@@ -59,6 +66,8 @@ export const page: Page = {
     },
     { about: "what is used of the limits, and by whom", argv: ["ipcs", "--usage", "-Z"] },
     { about: "who waits for whom", argv: ["ipcs", "--waits"] },
+    { about: "remove the queues of a jail", argv: ["ipcrm", "-v", "-j", "web", "-Q", "-1"] },
+    { about: "who removed it, then?", argv: ["ipcs", "--history", "-Z"] },
     { about: "limits", argv: ["ipcs", "-M"] },
   ],
   see: ["ipcrm(1)", "ipcmk(1)", "sysctl(8)"],

@@ -8,6 +8,8 @@ export const page: Page = {
   synopsis: [
     "[-iqv] [-u username] -[cmr] param=value ... [command=command ...]",
     "[-qv] -[rR] ['*' | jail ...]",
+    "[-qv] -f file -[cmr] ['*' | jail ...]",
+    "-f file -e separator",
   ],
   description: [
     "Makes a jail (-c), changes one (-m), does whichever it takes (-cm), makes one anew " +
@@ -17,8 +19,16 @@ export const page: Page = {
       "inherit. A jail must persist or have a command, which is a tool or the file of a " +
       "program and runs in the jail.",
     "-r sends SIGTERM to the processes of a jail and of those below it, waits ten seconds " +
-      "at most, then removes the jails; -R removes them at once. There are no configuration " +
-      "files here.",
+      "at most, then removes the jails; -R removes them at once.",
+    "With -f jails are those of a jail.conf(5), all of them or those that are named: with " +
+      "-c each is made after those of its depend, with -r removed before them. The file has " +
+      "blocks, wildcards such as web.*, lists, +=, $variables and .include. Beside the " +
+      "parameters above it may have exec.prestart, exec.created, exec.poststart, exec.prestop " +
+      "and exec.poststop, which run on the host, exec.start and exec.stop, which run in the " +
+      "jail, exec.jail_user, exec.timeout and stop.timeout; exec.clean changes nothing. A " +
+      "command is a tool, or the file of a program, which lies where the file lies; with & at " +
+      "its end it is not waited for. Anything else, such as mounts and addresses, is refused " +
+      "with its line. There is no file that is read without -f.",
   ],
   options: [
     ["-c", "make a jail"],
@@ -29,6 +39,8 @@ export const page: Page = {
     ["-q", "say nothing of what is done"],
     ["-v", "show each call and what became of it"],
     ["-u USER", "who runs the command; root if left out"],
+    ["-f FILE", "jails of this jail.conf(5)"],
+    ["-e SEPARATOR", "only name the jails of the file, with this between them"],
   ],
   exit: "0; 1 if anything failed",
   examples: [
@@ -45,6 +57,11 @@ export const page: Page = {
       about: "a command in a jail that ends with it",
       argv: ["jail", "-c", "name=tmp", "sysvsem=new", "command=ipcmk", "-S", "4"],
     },
+    {
+      about: "jails of a file, and those that they depend on",
+      argv: ["jail", "-f", "docs/examples/jail.conf", "-c", "shop"],
+    },
+    { about: "all of them", argv: ["jail", "-f", "docs/examples/jail.conf", "-r"] },
     { about: "remove two", argv: ["jail", "-r", "app", "web"] },
     { about: "one that is not there", argv: ["jail", "-r", "app"] },
   ],

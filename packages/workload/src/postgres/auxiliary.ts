@@ -128,7 +128,7 @@ async function recover(me: Pgproc, directory: DataDirectory): Promise<number> {
     say("database system was not properly shut down; automatic recovery in progress");
   }
   const syncs = directory.clean ? RECOVERY_SYNCS : REDO_SYNCS;
-  for (let i = 0; i < syncs && !me.dying; i++) await writeAndSync(me);
+  for (let i = 0; i < syncs && !me.dying; i++) await writeAndSync(me, "IO:DataFileSync");
   if (!directory.clean) say("redo done");
   directory.clean = false;
   return me.dying ? 1 : 0;
@@ -176,7 +176,7 @@ async function writeControlFile(me: Pgproc): Promise<void> {
   await walFlush(me, await walInsert(me, CHECKPOINT_RECORD_BYTES));
   const lock = me.layout.single("ControlFile");
   await lwAcquire(me, lock, EXCLUSIVE);
-  await writeAndSync(me);
+  await writeAndSync(me, "IO:ControlFileSync");
   await lwRelease(me, lock);
 }
 

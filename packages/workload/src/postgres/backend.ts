@@ -28,6 +28,7 @@ export interface Client {
 /** Transactions until the client has had enough. Returns the exit status. */
 export async function serve(me: Pgproc, client: Client): Promise<number> {
   let looked = now();
+  await think(me, client, me.rng()); // or all would begin at once
   while (client.transactionsLeft > 0 && now() < client.until) {
     if (me.dying) throw new PgError("FATAL", "terminating connection due to administrator command");
     const start = now();
@@ -36,15 +37,17 @@ export async function serve(me: Pgproc, client: Client): Promise<number> {
       await leaveIfOrphaned(me);
     }
     await oneTransaction(me, client, start);
-    await think(me);
+    await think(me, client, 0.5 + me.rng());
   }
   return 0;
 }
 
-async function think(me: Pgproc): Promise<void> {
+/** `times` the think time; a client whose time is over does not think to the end. */
+async function think(me: Pgproc, client: Client, times: number): Promise<void> {
   const { thinkMicros } = me.cluster.settings;
   if (thinkMicros === 0) return;
-  await me.p.sleep((thinkMicros * (0.5 + me.rng())) / 1000);
+  const end = Math.min(now() + (thinkMicros * times) / 1000, client.until);
+  await me.p.sleep(Math.max(0, end - now()));
   me.afterSignal();
 }
 

@@ -46,6 +46,8 @@ export interface ChildSpec {
   readonly counters: Counters;
   /** How many children the server had before it: with the seed, what it draws. */
   readonly ordinal: number;
+  /** What statistics call its semaphore, as `pg1 backend 3`. */
+  readonly title: string;
   /** Free list of its slot. */
   readonly list: number;
   /** SIGTERM ends it. */
@@ -75,7 +77,7 @@ export async function runChild(p: Process, spec: ChildSpec): Promise<never> {
 async function work(me: Pgproc, spec: ChildSpec): Promise<number> {
   try {
     setFlag(me, spec.flag, CHILD_ACTIVE);
-    await me.takeSlot(spec.list);
+    await me.takeSlot(spec.list, spec.title);
     return await spec.body(me);
   } catch (error) {
     await complain(me, error);

@@ -98,7 +98,8 @@ export class Children {
     const flag = FLAGGED.has(kind) ? assignFlag(cluster, words) : -1;
     const mask = new SignalMask();
     const ordinal = ++this.#forked;
-    const spec: ChildSpec = { mask, cluster, counters, ordinal, list, terminates, flag, body };
+    const title = `${cluster.settings.instance} ${titleOf(kind, client)}`;
+    const spec = { mask, cluster, counters, ordinal, title, list, terminates, flag, body };
     const pid = await this.#p.fork((p) => runChild(p, spec));
     this.#children.set(pid, { pid, kind, client, flag, mask });
   }
@@ -122,6 +123,12 @@ export class Children {
       if (mask.passes(signal)) await attempt(this.#p.kill(pid, signal));
     }
   }
+}
+
+/** A process in one word or two: ROLES has what messages call it. */
+function titleOf(kind: Kind, client: Client | null): string {
+  if (client !== null) return `backend ${client.ix + 1}`;
+  return kind === "vacuum" ? "autovacuum worker" : ROLES[kind].name.replace(/ process$/, "");
 }
 
 /** AssignPostmasterChildSlot. */

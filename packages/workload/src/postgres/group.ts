@@ -2,6 +2,7 @@
  * Group work after procarray.c and clog.c: who finds a lock taken puts itself on a list; the first
  * of the list takes the lock once, does the work of all, and wakes them. [PG-49]
  */
+import { L_OWNER } from "./layout.ts";
 import { lwAcquire, lwConditional, lwRelease } from "./lwlock.ts";
 import { EXCLUSIVE } from "./lwmode.ts";
 import type { Pgproc } from "./pgproc.ts";
@@ -42,12 +43,16 @@ function push(me: Pgproc, group: Group): boolean {
 async function follow(me: Pgproc, group: Group): Promise<void> {
   let extraWaits = 0;
   for (;;) {
-    await semaLock(me, group.event);
+    await semaLock(me, group.event, leaderOf(me, group));
     if (Atomics.load(me.words, me.row + group.member) === 0) break;
     extraWaits++;
   }
   await giveBack(me, extraWaits);
 }
+
+/** Whoever has the lock that the leader needs, or the leader. */
+const leaderOf = (me: Pgproc, { lock }: Group): number =>
+  me.words[me.layout.lwlock(lock) + L_OWNER];
 
 async function lead(me: Pgproc, group: Group): Promise<void> {
   const { words, layout } = me;

@@ -20,7 +20,7 @@ import { lwAcquire, lwRelease } from "./lwlock.ts";
 import { EXCLUSIVE } from "./lwmode.ts";
 import type { Pgproc } from "./pgproc.ts";
 import { PgError } from "./report.ts";
-import { semaLock, semaUnlock } from "./semawait.ts";
+import { semaLock, semaUnlock, waiting } from "./semawait.ts";
 
 const NONE = 0;
 const WAITING = 1;
@@ -111,8 +111,9 @@ async function procSleep(
   Atomics.store(words, row + S_HEAVY, WAITING);
   await lwRelease(me, partition);
   try {
-    if (me.profile.heavyWait === "latch") await sleepOnLatch(me, lock);
-    else await sleepOnSemaphore(me, lock);
+    const owner = pidOf(me, me.cluster.locks.blocker(lock, me.slot, mode));
+    if (me.profile.heavyWait === "latch") await sleepOnLatch(me, lock, owner);
+    else await sleepOnSemaphore(me, lock, owner);
   } finally {
     Atomics.store(words, row + S_ALARM, 0);
   }
@@ -122,28 +123,33 @@ async function procSleep(
 
 const waits = (me: Pgproc): boolean => Atomics.load(me.words, me.row + S_HEAVY) === WAITING;
 
-async function sleepOnLatch(me: Pgproc, lock: HeavyLock): Promise<void> {
-  const since = now();
-  const { deadlockTimeoutMillis } = me.cluster.settings;
-  let checked = false;
-  while (waits(me)) {
-    const left = since + deadlockTimeoutMillis - now();
-    await waitLatch(me, checked ? Number.POSITIVE_INFINITY : left);
-    resetLatch(me);
-    if (me.dying && waits(me)) await giveUp(me);
-    if (!checked && waits(me) && now() - since >= deadlockTimeoutMillis) {
-      checked = true;
-      await checkDeadlock(me, lock);
+const pidOf = (me: Pgproc, slot: number): number =>
+  slot < 0 ? 0 : me.words[me.layout.slot(slot) + S_PID];
+
+/** Until it is granted; deadlock_timeout ends the first sleep. */
+async function sleepOnLatch(me: Pgproc, lock: HeavyLock, owner: number): Promise<void> {
+  const due = now() + me.cluster.settings.deadlockTimeoutMillis;
+  await latched(me, lock, owner, due);
+  if (!waits(me)) return;
+  await checkDeadlock(me, lock);
+  if (waits(me)) await latched(me, lock, owner, Number.POSITIVE_INFINITY);
+}
+
+async function latched(me: Pgproc, lock: HeavyLock, owner: number, due: number): Promise<void> {
+  await waiting(me, eventOf(lock.tag), owner, async () => {
+    while (waits(me) && !me.dying && now() < due) {
+      await waitLatch(me, due - now());
+      resetLatch(me);
     }
-  }
-  me.counters.waited(eventOf(lock.tag), (now() - since) * 1000);
+  });
+  if (me.dying && waits(me)) await giveUp(me);
 }
 
 /**
  * Up to 9.4. A timer ends the semop with EINTR, and the check is made in its handler; the yard has
  * no timers of its own, so the postmaster sends the SIGALRM that is due.
  */
-async function sleepOnSemaphore(me: Pgproc, lock: HeavyLock): Promise<void> {
+async function sleepOnSemaphore(me: Pgproc, lock: HeavyLock, owner: number): Promise<void> {
   const { epoch, settings } = me.cluster;
   const alarm = me.row + S_ALARM;
   Atomics.store(me.words, alarm, Math.ceil(now() - epoch + settings.deadlockTimeoutMillis));
@@ -152,7 +158,7 @@ async function sleepOnSemaphore(me: Pgproc, lock: HeavyLock): Promise<void> {
     return at !== 0 && now() - epoch >= at;
   };
   while (waits(me)) {
-    await semaLock(me, eventOf(lock.tag), () => waits(me) && (me.dying || due()));
+    await semaLock(me, eventOf(lock.tag), owner, () => waits(me) && (me.dying || due()));
     if (me.dying && waits(me)) await giveUp(me);
     if (waits(me) && due()) {
       Atomics.store(me.words, alarm, 0);

@@ -43,7 +43,7 @@ export const S_ALARM = 14; // when deadlock_timeout runs out, in ms since the st
 export const S_FREE_LIST = 15;
 const SLOT_WORDS = 16;
 
-/** Words of a lightweight lock; 32 bytes as in the real thing. */
+/** Words of a lightweight lock: 32 bytes as in the real thing, and one that it has not. */
 export const L_STATE = 0; // 9.5 and later [PG-41]
 export const L_HEAD = 1; // wait list: slot + 1
 export const L_TAIL = 2;
@@ -52,7 +52,9 @@ export const L_MUTEX = 4; // up to 9.4: spinlock over the fields behind it
 export const L_RELEASE_OK = 5;
 export const L_EXCLUSIVE = 6;
 export const L_SHARED = 7;
-const LW_WORDS = 8;
+/** Ours: pid of whoever had it last, for statistics; a lock of PostgreSQL has that if it is debugged. */
+export const L_OWNER = 8;
+const LW_WORDS = 9;
 
 /** Single locks, in their order. [PG-52] */
 const SINGLES = [
@@ -139,6 +141,10 @@ export class Layout {
   }
   nameOf(lock: number): string {
     return this.#names[lock];
+  }
+  /** The wait event of a lock. [PG-58] */
+  eventOf(lock: number): string {
+    return `LWLock:${this.#names[lock]}`;
   }
   /** First slot of a kind, and how many there are. */
   range(list: number): readonly [first: number, count: number] {

@@ -83,6 +83,14 @@ export class LockTable {
     return false;
   }
 
+  /** Who keeps `slot` from it: a holder, else the first in the queue; -1 if nobody does. */
+  blocker(lock: HeavyLock, slot: number, mode: HeavyMode): number {
+    for (const [holder, mask] of lock.holders) {
+      if (holder !== slot && (mask & CONFLICTS[mode]) !== 0) return holder;
+    }
+    return lock.queue.find((waiter) => waiter.slot !== slot)?.slot ?? -1;
+  }
+
   grant(lock: HeavyLock, slot: number, mode: HeavyMode): void {
     lock.holders.set(slot, (lock.holders.get(slot) ?? 0) | modeBit(mode));
   }

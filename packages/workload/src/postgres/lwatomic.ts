@@ -7,7 +7,7 @@
  *  3. RELEASE_OK is off while somebody who was woken has not yet run, so that one release does not
  *     wake the next before.
  */
-import { L_STATE, L_VAR, S_LW_MODE, S_LW_WAITING } from "./layout.ts";
+import { L_OWNER, L_STATE, L_VAR, S_LW_MODE, S_LW_WAITING } from "./layout.ts";
 import { listHead, listNext, listPush, listRemove, modeOf } from "./lwlist.ts";
 import {
   EXCLUSIVE,
@@ -22,7 +22,6 @@ import { giveBack, semaLock, semaUnlock } from "./semawait.ts";
 import { spinDelay } from "./spinlock.ts";
 
 const word = (me: Pgproc, lock: number): number => me.layout.lwlock(lock);
-const event = (me: Pgproc, lock: number): string => `LWLock:${me.layout.nameOf(lock)}`;
 
 /** LWLockAttemptLock: one try, which never waits. @returns whether the lock was taken [PG-42] */
 function attemptLock(me: Pgproc, lw: number, mode: LwMode): boolean {
@@ -33,7 +32,9 @@ function attemptLock(me: Pgproc, lw: number, mode: LwMode): boolean {
     const old = Atomics.load(me.words, lw + L_STATE);
     if ((old & mask) !== 0) return false;
     const desired = old + (mode === EXCLUSIVE ? held : 1);
-    if (Atomics.compareExchange(me.words, lw + L_STATE, old, desired) === old) return true;
+    if (Atomics.compareExchange(me.words, lw + L_STATE, old, desired) !== old) continue;
+    me.words[lw + L_OWNER] = me.p.pid;
+    return true;
   }
 }
 
@@ -75,7 +76,7 @@ export async function acquireOrWait(me: Pgproc, lock: number, mode: LwMode): Pro
 /** Sleep; wakeups that came for another reason are counted. */
 async function sleepUntilWoken(me: Pgproc, lock: number): Promise<number> {
   for (let extraWaits = 0; ; extraWaits++) {
-    await semaLock(me, event(me, lock));
+    await semaLock(me, me.layout.eventOf(lock), me.words[word(me, lock) + L_OWNER]);
     if (Atomics.load(me.words, me.row + S_LW_WAITING) === NOT_WAITING) return extraWaits;
   }
 }

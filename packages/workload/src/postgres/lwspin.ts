@@ -3,7 +3,15 @@
  *
  * RELEASE_OK is off from the wakeup of a process that will try again until it has tried.
  */
-import { L_EXCLUSIVE, L_MUTEX, L_RELEASE_OK, L_SHARED, S_LW_MODE, S_LW_WAITING } from "./layout.ts";
+import {
+  L_EXCLUSIVE,
+  L_MUTEX,
+  L_OWNER,
+  L_RELEASE_OK,
+  L_SHARED,
+  S_LW_MODE,
+  S_LW_WAITING,
+} from "./layout.ts";
 import { listHead, listNext, listPush, listRemove, modeOf } from "./lwlist.ts";
 import { EXCLUSIVE, type LwMode, NOT_WAITING, UNTIL_FREE, WAITING } from "./lwmode.ts";
 import type { Pgproc } from "./pgproc.ts";
@@ -18,6 +26,7 @@ function takeLocked(me: Pgproc, lw: number, mode: LwMode): boolean {
   if (words[lw + L_EXCLUSIVE] !== 0) return false;
   if (mode === EXCLUSIVE && words[lw + L_SHARED] !== 0) return false;
   words[lw + (mode === EXCLUSIVE ? L_EXCLUSIVE : L_SHARED)]++;
+  words[lw + L_OWNER] = me.p.pid;
   return true;
 }
 
@@ -71,7 +80,7 @@ async function queueAndSleep(me: Pgproc, lock: number, mode: number): Promise<nu
   listPush(me, lw, mode === UNTIL_FREE);
   spinRelease(me, lw + L_MUTEX);
   for (let extraWaits = 0; ; extraWaits++) {
-    await semaLock(me, `LWLock:${me.layout.nameOf(lock)}`);
+    await semaLock(me, me.layout.eventOf(lock), words[lw + L_OWNER]);
     if (Atomics.load(words, row + S_LW_WAITING) === NOT_WAITING) return extraWaits;
   }
 }

@@ -2,6 +2,7 @@
  * A server process as it knows itself: its slot in shared memory, what it holds, its signals, the
  * processor time it has used. PostgreSQL's MyProc and the variables around it.
  */
+import { LABEL_MAX } from "@jailyard/abi/contention";
 import type { SignalName } from "@jailyard/abi/signal";
 import type { Process } from "@jailyard/trap/process";
 import { spend } from "./clock.ts";
@@ -11,8 +12,8 @@ import { NOT_WAITING } from "./lwmode.ts";
 import { Running } from "./processor.ts";
 import { type Random, random } from "./random.ts";
 import type { Counters } from "./records.ts";
-import { PgError } from "./report.ts";
-import { resetSema } from "./semas.ts";
+import { attempt, PgError } from "./report.ts";
+import { resetSema, semaId, semaNum } from "./semas.ts";
 import type { Profile } from "./version.ts";
 
 /** Exit status after SIGQUIT. */
@@ -98,8 +99,8 @@ export class Pgproc {
     return this.cluster.settings.sliceMicros * (0.5 + this.rng());
   }
 
-  /** InitProcess: take a free slot of the kind and reset its semaphore. [PG-28] [PG-30] */
-  async takeSlot(list: number): Promise<void> {
+  /** InitProcess: take a free slot of the kind and reset its semaphore, which gets a name. [PG-28] [PG-30] */
+  async takeSlot(list: number, title: string): Promise<void> {
     const slot = list === FREE_AUXILIARY ? this.#freeAuxiliary() : this.#pop(list);
     if (slot < 0) throw new PgError("FATAL", "sorry, too many clients already");
     this.slot = slot;
@@ -107,7 +108,10 @@ export class Pgproc {
     const { words, row } = this;
     Atomics.store(words, row + S_PID, this.p.pid);
     for (const word of [S_LW_WAITING, S_LATCH, S_HEAVY]) words[row + word] = 0;
-    await resetSema(this.p, this.cluster.semas, slot, this.counters);
+    const { semas } = this.cluster;
+    await resetSema(this.p, semas, slot, this.counters);
+    const name = title.slice(0, LABEL_MAX);
+    await attempt(this.p.label(semaId(semas, slot), semaNum(semas, slot), name));
   }
 
   #pop(list: number): number {

@@ -29,15 +29,34 @@ async function semop(
   }
 }
 
-/** Sleep until somebody wakes this process; `event` is what it waits for. */
+/**
+ * Sleep until somebody wakes this process; `event` is what it waits for, `owner` the pid of who is
+ * likely to wake it.
+ */
 export async function semaLock(
   me: Pgproc,
   event: string,
+  owner: number,
   interrupt?: () => boolean,
 ): Promise<void> {
-  const since = now();
   me.counters.sleeps++;
-  await semop(me, me.slot, -1, interrupt);
+  await waiting(me, event, owner, () => semop(me, me.slot, -1, interrupt));
+}
+
+/** Wait, and say for what: pgstat_report_wait_start and _end. */
+export async function waiting(
+  me: Pgproc,
+  event: string,
+  owner: number,
+  wait: () => Promise<void>,
+): Promise<void> {
+  const since = now();
+  me.p.waitStart(event, owner);
+  try {
+    await wait();
+  } finally {
+    me.p.waitEnd();
+  }
   me.counters.waited(event, (now() - since) * 1000);
 }
 

@@ -92,7 +92,7 @@ export async function walFlush(me: Pgproc, upto: number): Promise<void> {
 async function writeOut(me: Pgproc, upto: number): Promise<void> {
   const end = await endOfInserted(me, upto);
   await waitForInserters(me, end);
-  await writeAndSync(me);
+  await writeAndSync(me, "IO:WALSync");
   Atomics.store(me.words, me.layout.global(G_FLUSHED), end);
 }
 

@@ -48,14 +48,19 @@ export interface About {
   /** Errors that belong to it, by name: they are counted, and fail nothing. */
   readonly expects: readonly string[];
   readonly options: Readonly<Record<string, OptionAbout>>;
+  /** Defaults that hang on how many processes of it there are in all jails together. */
+  defaults?(procs: number): Readonly<Record<string, OptionValue>>;
   /** For one jail with `procs` processes of it. */
   needs(procs: number, options: Readonly<Record<string, OptionValue>>): Needs;
 }
 
-/** The options of a workload with their defaults filled in. @throws RangeError that says which not */
+/**
+ * The options of a workload with their defaults filled in, for `procs` processes of it in all jails
+ * together. @throws RangeError that says which not */
 export function optionsOf(
-  { name, options }: Pick<About, "name" | "options">,
+  { name, options, defaults }: Pick<About, "name" | "options" | "defaults">,
   given: Readonly<Record<string, OptionValue>>,
+  procs = 0,
 ): Record<string, OptionValue> {
   for (const key of Object.keys(given)) {
     if (Object.hasOwn(options, key)) continue;
@@ -63,8 +68,9 @@ export function optionsOf(
     throw new RangeError(`workload ${name} has no option "${key}" (it has: ${known})`);
   }
   const all: Record<string, OptionValue> = {};
+  const usual = defaults?.(procs) ?? {};
   for (const [key, about] of Object.entries(options)) {
-    all[key] = checked(`${name}.${key}`, about, given[key] ?? about.default);
+    all[key] = checked(`${name}.${key}`, about, given[key] ?? usual[key] ?? about.default);
   }
   return all;
 }

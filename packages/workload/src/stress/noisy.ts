@@ -1,26 +1,30 @@
 /**
- * A noisy neighbour. Its jail, the first, eats a limit that all jails share, or keeps the kernel's
- * locks busy with large calls; the processes of the other jails do small work and are measured.
+ * A noisy neighbour. Its jail, the first, eats a limit that all jails share, or keeps a lock busy that
+ * FreeBSD has one of for all (`--locks freebsd`); processes of other jails do the same with little.
  */
 import { IPC_CREAT, IPC_PRIVATE, IPC_RMID } from "@jailyard/abi/ipc";
-import { GETALL, GETVAL, SETALL, SETVAL } from "@jailyard/abi/sem";
+import { GETVAL, SETVAL } from "@jailyard/abi/sem";
 import type { SysError } from "@jailyard/abi/syserror";
 import type { Semid } from "@jailyard/abi/types";
 import { stressor } from "./stressor.ts";
 import { verify, type Worker } from "./worker.ts";
 
-/** Semaphores of the set that large calls are about. */
-const LARGE = 200;
+/** Bytes of a message that keeps the lock busy: all that a queue takes by default; and of another. */
+const LARGE = 2048;
+const SMALL = 8;
+const SEGMENT = 8;
 /** Sets of each jail that there is room for when one of them eats all. */
 const FEW = 6;
 
 export default stressor<Gone>(
   {
     name: "noisy",
-    summary: "noisy neighbour: the first jail eats a host-wide limit, or keeps the locks busy",
-    operation: "noise: the limit eaten up once, or a large call; others: a set made, used, removed",
-    verifies: "a new set is one's own and begins at 0; no set of its is left at the end",
-    mechanisms: ["sem"],
+    summary: "noisy neighbour: the first jail eats a host-wide limit, or keeps a global lock busy",
+    operation:
+      "limit: all sets taken once; others: a set made, used, removed. lock: a message sent and received",
+    verifies:
+      "a new set is one's own and begins at 0, texts are as sent; nothing is left at the end",
+    mechanisms: ["sem", "msg"],
     leastProcs: 1,
     leastJails: 2,
     shareable: false,
@@ -28,7 +32,7 @@ export default stressor<Gone>(
     expects: ["ENOSPC"],
     options: {
       noise: {
-        about: "limit: all sets that kern.ipc.semmni has; lock: calls on 200 semaphores",
+        about: "limit: all sets that kern.ipc.semmni has; lock: messages of 2 KB without a break",
         default: "limit",
         choices: ["limit", "lock"],
       },
@@ -38,32 +42,41 @@ export default stressor<Gone>(
     // With noise=limit a few sets for each jail, so that there is something to eat beside a workload
     // that takes all it needs. That they do not suffice is the point.
     needs: (procs, { noise }) =>
-      noise === "lock" ? { semmni: procs, semmns: procs * LARGE } : { semmni: FEW, semmns: FEW },
+      noise === "lock"
+        ? { msgmni: procs, msgtql: procs, msgseg: (procs * LARGE) / SEGMENT }
+        : { semmni: FEW, semmns: FEW },
   },
   {
     setup: () => Promise.resolve([]),
 
     async work(me, gone) {
-      const noise = me.arg.jailIx > 0 ? quiet : me.arg.options.noise === "lock" ? large : eat;
-      await noise(me, gone);
+      const isNoisy = me.arg.jailIx === 0;
+      if (me.arg.options.noise === "limit") await (isNoisy ? eat : quiet)(me, gone);
+      else if (isNoisy) await messages(me, LARGE, 0, gone);
+      else await messages(me, SMALL, me.option("think"), gone);
     },
 
     async verify(p, gone) {
-      const left = (await p.ipcs("sem")).filter(({ id }) => gone.includes(id as Semid));
-      verify(left.length === 0, `${left.length} semaphore sets are left after all were removed`);
+      const there = [...(await p.ipcs("sem")), ...(await p.ipcs("msg"))];
+      const left = there.filter(({ id }) => gone.includes(id));
+      verify(left.length === 0, `${left.length} objects are left after all were removed`);
     },
 
     teardown: () => Promise.resolve(),
   },
 );
 
-/** Ids of the last sets that were removed. */
-type Gone = Semid[];
+/** Ids of the last objects that were removed: sets, or queues. */
+type Gone = number[];
 const GONE_MAX = 200;
+
+function note(gone: Gone, id: number): void {
+  if (gone.push(id) > GONE_MAX) gone.shift();
+}
 
 async function remove(me: Worker, set: Semid, gone: Gone): Promise<void> {
   await me.p.semctl(set, 0, IPC_RMID);
-  if (gone.push(set) > GONE_MAX) gone.shift();
+  note(gone, set);
 }
 
 /** A neighbour: its own set from nothing, which it may be refused. */
@@ -94,16 +107,21 @@ const eat = (me: Worker, gone: Gone): Promise<void> =>
     await me.pause(me.option("hold"));
   });
 
-/** The longest that single calls can take, without a break. */
-async function large(me: Worker, gone: Gone): Promise<void> {
-  const set = await me.p.semget(IPC_PRIVATE, LARGE, IPC_CREAT | 0o600);
-  const values = Array.from({ length: LARGE }, (_, ix) => ix % 100);
-  const sops = values.slice(0, 50).map((_, ix) => [ix, 1] as const);
+/**
+ * Messages through a queue of the process's own. Nobody else uses that queue, so only what all queues
+ * have in common can make one jail wait for another: FreeBSD's mutex, which is held while a text is
+ * copied, or the processors.
+ */
+async function messages(me: Worker, bytes: number, think: number, gone: Gone): Promise<void> {
+  const queue = await me.p.msgget(IPC_PRIVATE, IPC_CREAT | 0o600);
+  const mtext = new Uint8Array(bytes).fill(me.place);
   await me.run(async () => {
-    await me.p.semctl(set, 0, SETALL, values);
-    await me.p.semop(set, sops);
-    const read = await me.p.semctl(set, 0, GETALL);
-    verify(read[0] === values[0] + 1, `semaphore 0 of a large set is ${read[0]}`);
+    await me.pause(think);
+    await me.wait(() => me.p.msgsnd(queue, { mtype: 1, mtext }));
+    const got = await me.wait(() => me.p.msgrcv(queue, bytes));
+    verify(got.mtext.length === bytes, `${bytes} bytes were sent, ${got.mtext.length} came`);
+    verify(got.mtext.at(-1) === mtext.at(-1), `byte ${bytes} is not what was sent`);
   });
-  await remove(me, set, gone);
+  await me.p.msgctl(queue, IPC_RMID);
+  note(gone, queue);
 }

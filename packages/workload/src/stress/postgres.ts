@@ -7,6 +7,15 @@ import type { About, OptionValue } from "./about.ts";
 
 const CONNECTIONS = 100;
 
+/**
+ * Clients that may all work without a pause. Of more, unless somebody says otherwise, each thinks so
+ * long that all together ask for so many transactions a second: thousands of clients are people at
+ * applications, and without think time they would measure the queue for the processor.
+ */
+const BUSY_CLIENTS = 256;
+const ASKED_A_SECOND = 400;
+const THINK_MAX = 1e7;
+
 type Options = Readonly<Record<string, OptionValue>>;
 
 /** The server that `procs` clients of a jail work with. */
@@ -55,10 +64,13 @@ export const about: About = {
     },
     fsync: { about: "whether a commit waits for the disk", default: "on", choices: ["on", "off"] },
     think: {
-      about: "microseconds between two transactions of a client, on average",
+      about:
+        "microseconds between two transactions of a client, on average; with more than " +
+        `${BUSY_CLIENTS} clients in all as many as make them ask for ${ASKED_A_SECOND} transactions a ` +
+        "second together, unless it is given",
       default: 0,
       min: 0,
-      max: 1e7,
+      max: THINK_MAX,
     },
     skew: {
       about: "how uneven accounts are drawn, from 0 to below 1: the power by which chances fall",
@@ -83,6 +95,10 @@ export const about: About = {
       max: 86_400,
     },
   },
+  defaults: (clients): Options =>
+    clients > BUSY_CLIENTS
+      ? { think: Math.min(THINK_MAX, Math.round((1e6 * clients) / ASKED_A_SECOND)) }
+      : {},
   needs(procs, options) {
     const settings = settingsOf(serverOf(procs, options), "jail");
     const sets = setCount(settings);
