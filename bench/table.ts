@@ -25,8 +25,9 @@ function row(result: Result, central: Result | undefined): string[] {
   const { target, met } = verdict(result);
   const spread = `${shown(p10)} to ${shown(p90)}`;
   const beside = central === undefined ? "" : shown(central.median);
+  const what = TARGETS[id]?.what;
   return [
-    `\`${id}\``,
+    what === undefined ? `\`${id}\`` : `${what} (\`${id}\`)`,
     `${shown(median)} ${unit}`,
     spread,
     beside,
@@ -61,6 +62,19 @@ export function provenance({ machine, node, commit }: Run): string {
   return `${where}, commit ${commit}, placement ${placement}, wake ${wake}.`;
 }
 
+/** How to read the table, and how many targets were met, for a reader who knows no id. */
+function legend(known: readonly Result[]): string {
+  const judged = known.filter((one) => verdict(one).met !== null);
+  const missed = judged.filter((one) => verdict(one).met === false).map(({ id }) => `\`${id}\``);
+  const all = `${judged.length - missed.length} of ${judged.length} targets are met`;
+  const but = missed.length === 0 ? "." : `; missed: ${missed.join(", ")}.`;
+  return [
+    "Medians of rounds in turns with what they stand beside, in one run. Less is better, but for calls a",
+    "second; `native` is the same loop in C on this machine's kernel, (0.3 ×) our median divided by theirs.",
+    `${all}${but}`,
+  ].join("\n");
+}
+
 const BEGIN = "<!-- bench: `jailyard bench --readme` writes this from bench/results.json -->";
 const END = "<!-- end of bench -->";
 
@@ -70,6 +84,6 @@ export function rewriteReadme(file: string, run: Run): void {
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from === -1 || to < from) throw new Error(`${file} has no block that begins with ${BEGIN}`);
   const known = run.results.filter(({ id }) => id.replace(`_${CENTRAL}`, "") in TARGETS);
-  const block = `${BEGIN}\n\n${markdown(known)}\n\n${provenance(run)}\n\n`;
+  const block = `${BEGIN}\n\n${legend(known)}\n\n${markdown(known)}\n\n${provenance(run)}\n\n`;
   writeFileSync(file, text.slice(0, from) + block + text.slice(to));
 }

@@ -33,7 +33,7 @@ const MULTIPLES = (name: string, numbers: readonly (number | string)[]): string[
 describe("a run with tiny numbers", () => {
   test("ends well, with a table and nothing on stderr", () => {
     expect({ status: ran.status, err: ran.err }).toEqual({ status: 0, err: "" });
-    expect(ran.out).toContain("| `semop_uncontended` |");
+    expect(ran.out).toContain("| semop, nobody contends (`semop_uncontended`) |");
   });
 
   test("has every id that there is to be", () => {
@@ -114,7 +114,8 @@ describe("results", () => {
     const written = readFileSync(file, "utf8");
     expect(written.startsWith(before)).toBe(true);
     expect(written.endsWith(after)).toBe(true);
-    expect(written).toContain("| `semop_uncontended` | 30 ns | 30 to 30 | native 100 (0.3 ×) |");
+    expect(written).toContain("(`semop_uncontended`) | 30 ns | 30 to 30 | native 100 (0.3 ×) |");
+    expect(written).toContain("1 of 1 targets are met.");
     writeFileSync(file, "no block\n");
     expect(() => rewriteReadme(file, run)).toThrow("has no block");
   });

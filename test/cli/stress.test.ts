@@ -1,6 +1,14 @@
 /** `jailyard stress`, `workloads` and `compare` as a user runs them. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { Place, runHere } from "../support/cli.ts";
@@ -100,15 +108,18 @@ describe("stress", () => {
       "sem,storm",
       "--seconds",
       "60",
-      "--json",
-      "p.json",
+      ...["--json", "p.json", "--report", "p.html"],
     );
     await running.printed("operations");
     running.interrupt();
     const { status, err } = await running.ended;
     expect(status).toBe(130);
     expect(err).toMatch(
-      /^a partial result \(interrupted after [\d.]+ of 60 s.*\) is in p\.json\n$/,
+      /^a partial result \(interrupted after [\d.]+ of 60 s.*\) is in p\.json\na partial report is in p\.html\n$/,
+    );
+    const page = readFileSync(place.file("p.html"), "utf8");
+    expect(page).toMatch(
+      /^<!doctype html>[\s\S]*The result is partial: interrupted after[\s\S]*<\/html>\s*$/,
     );
     const { partial, repetitions } = json("p.json");
     expect(partial).toMatch(/^interrupted after/);
@@ -128,19 +139,43 @@ describe("stress", () => {
     expect(readFileSync(place.file("early.json"), "utf8")).toBe("old");
   });
 
-  test("a result that cannot be written leaves the old one as it is", () => {
-    writeFileSync(place.file("old.json"), "old");
-    // Nothing this process writes may be longer than a block, as on a disk that is full.
-    const words = ["stress", "--workload", "sem", "--seconds", "0.3", "--json", "old.json"];
+  /** Nothing that this writes may be longer than a block, as on a disk that is full. */
+  function onFullDisk(...words: string[]): { status: number | null; err: string; out: string } {
     const script = `ulimit -f 1; exec "${process.execPath}" "${ENTRY}" ${words.join(" ")}`;
     const env = { ...process.env, XDG_RUNTIME_DIR: place.path };
-    const { status, stderr } = spawnSync("sh", ["-c", script], { cwd: place.path, env });
-    expect(String(stderr)).toMatch(
-      /^jailyard: old\.json is not written, and what was there is as it was: /,
+    const { status, stderr, stdout } = spawnSync("sh", ["-c", script], { cwd: place.path, env });
+    return { status, err: String(stderr), out: String(stdout) };
+  }
+
+  test.each([
+    ["--json", "old.json"],
+    ["--report", "old.html"],
+  ])("%s that cannot be written leaves the old one as it is", (option, file) => {
+    writeFileSync(place.file(file), "old");
+    const words = ["stress", "--workload", "sem", "--seconds", "0.3", option, file];
+    const { status, err, out } = onFullDisk(...words);
+    expect(err).toMatch(
+      new RegExp(`^jailyard: ${file} is not written, and what was there is as it was: [^\\n]*\\n$`),
     );
     expect(status).toBe(1);
-    expect(readFileSync(place.file("old.json"), "utf8")).toBe("old");
+    expect(out).toMatch(/operations a second/); // it is told all the same
+    expect(readFileSync(place.file(file), "utf8")).toBe("old");
     expect(readdirSync(place.path).filter((name) => name.endsWith(".part"))).toEqual([]);
+  });
+
+  test("a device is written to and stays one; a link stays a link", async () => {
+    symlinkSync(place.file("real.json"), place.file("link.json"));
+    writeFileSync(place.file("real.json"), "old", { mode: 0o640 });
+    const args = ["stress", "--workload", "sem", "--seconds", "0.2", "--json", "link.json"];
+    const ran = await place.run(...args, "--report", "/dev/full");
+    expect(ran.err).toMatch(
+      /jailyard: \/dev\/full is not written.*no space is left on the device\n$/,
+    );
+    expect(ran.status).toBe(1);
+    expect(statSync("/dev/full").isCharacterDevice()).toBe(true);
+    expect(lstatSync(place.file("link.json")).isSymbolicLink()).toBe(true);
+    expect(json("real.json")).toMatchObject({ partial: null });
+    expect(statSync(place.file("real.json")).mode & 0o777).toBe(0o640);
   });
 
   test("--native: the machine's own kernel beside it, or why not", async () => {
@@ -195,6 +230,11 @@ describe("bad input is one line, and status 1 as stress-ng has it", () => {
       /convoy\.hold=x: it takes a number from 0/,
     ],
     [["--with", "hold"], /WORKLOAD\.OPTION=VALUE/],
+    [["--fail", "1 < 2"], /it names no figure, and says nothing of a run/],
+    [["--json", ""], /--json takes the name of a file/],
+    [["--report", ""], /--report takes the name of a file/],
+    [["--workload", "sem", "--workload", "msg"], /given twice; name all of the mix in one/],
+    [["--scenario", "."], /\.: a directory/],
     [["--fail", "p99(wiat)>3"], /at position 5: "wiat" is not measured; there are p50/],
     [["--fail", "p99(convoy.wait)>3"], /workload "convoy" is not in the mix/],
     [["--scenario", "nix.yaml"], /nix\.yaml: no such file/],

@@ -2,13 +2,15 @@
  * `jailyard up` and tools in another terminal: the session of docs/administration.md, which
  * `vitest run -u` writes anew; and how a yard from a file begins and ends.
  */
-import { writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { wrapped } from "../../packages/cli/src/terminal.ts";
 import { Place } from "../support/cli.ts";
 
 const place = new Place();
+/** Forty commands, each in a process of its own. */
+const SESSION_MS = 240_000;
 afterAll(() => place.remove());
 const examples = join(import.meta.dirname, "../../docs/examples");
 
@@ -43,6 +45,12 @@ const SESSION: readonly (readonly [about: string, ...lines: string[]])[] = [
     "jexec app ipcs",
   ],
   [
+    "Jails from a file, with those that they depend on; `jail.conf` is the one of docs/examples.",
+    "jail -f jail.conf -c shop",
+    "jls name path host.hostname sysvsem",
+    "jail -f jail.conf -r",
+  ],
+  [
     "Limits, host-wide and by rule.",
     "sysctl kern.ipc.semmni",
     "sysctl kern.ipc.semmni=128",
@@ -66,30 +74,35 @@ async function typed(line: string): Promise<string> {
   return `$ jailyard ${line}\n${out}${err}${status === 0 ? "" : `[exit status ${status}]\n`}`;
 }
 
-test("a session in two terminals", async () => {
-  const yard = place.start("up", join(examples, "lab.yaml"));
-  await yard.printed("up: `jailyard ipcs --yard lab`");
-  await yard.printed("web[101] keeps key 5432001\n");
-  await yard.printed("db[102] keeps key 5432001\n");
-  const parts: string[] = [];
-  for (const [about, ...lines] of SESSION) {
-    const texts: string[] = [];
-    for (const line of lines) texts.push(await typed(line));
-    parts.push(`${wrapped(about, "", 104)}\n\n\`\`\`\n${texts.join("")}\`\`\`\n`);
-  }
-  yard.interrupt();
-  const { status, err } = await yard.ended;
-  expect({ status, err }).toEqual({
-    status: 130,
-    err: "web[101] was ended by SIGTERM\n",
-  });
-  parts.push(`Once the yard has ended:\n\n\`\`\`\n${await typed("ipcs")}\`\`\`\n`);
-  const head =
-    "# Administration: a yard, and tools in another terminal\n\n" +
-    "A test types this session and writes this page. The yard is `jailyard up docs/examples/lab.yaml`;\n" +
-    "[docs/man](man) has a page for each tool.\n\n";
-  await expect(head + parts.join("\n")).toMatchFileSnapshot("../../docs/administration.md");
-});
+test(
+  "a session in two terminals",
+  async () => {
+    const yard = place.start("up", join(examples, "lab.yaml"));
+    await yard.printed("up: `jailyard ipcs --yard lab`");
+    await yard.printed("web[101] keeps key 5432001\n");
+    await yard.printed("db[102] keeps key 5432001\n");
+    copyFileSync(join(examples, "jail.conf"), place.file("jail.conf"));
+    const parts: string[] = [];
+    for (const [about, ...lines] of SESSION) {
+      const texts: string[] = [];
+      for (const line of lines) texts.push(await typed(line));
+      parts.push(`${wrapped(about, "", 104)}\n\n\`\`\`\n${texts.join("")}\`\`\`\n`);
+    }
+    yard.interrupt();
+    const { status, err } = await yard.ended;
+    expect({ status, err }).toEqual({
+      status: 130,
+      err: "web[101] was ended by SIGTERM\n",
+    });
+    parts.push(`Once the yard has ended:\n\n\`\`\`\n${await typed("ipcs")}\`\`\`\n`);
+    const head =
+      "# Administration: a yard, and tools in another terminal\n\n" +
+      "A test types this session and writes this page. The yard is `jailyard up docs/examples/lab.yaml`;\n" +
+      "[docs/man](man) has a page for each tool.\n\n";
+    await expect(head + parts.join("\n")).toMatchFileSnapshot("../../docs/administration.md");
+  },
+  SESSION_MS,
+);
 
 test("effective settings are printed; -o and --model win over the file", async () => {
   writeFileSync(
@@ -130,6 +143,23 @@ db { allow.nosysvipc; sysvshm; } // new
   );
   yard.interrupt();
   expect((await yard.ended).status).toBe(130);
+});
+
+test("what a rule of rctl logs is told where the yard runs", async () => {
+  const yard = place.start("up", "--yard", "logs", "-o", "kern.racct.enable=1");
+  await yard.printed("up: ");
+  for (const line of [
+    "jail -c name=web persist sysvsem=new",
+    "rctl -a jail:web:nsem:log=3",
+    "ipcmk -S 4 --in web",
+  ]) {
+    expect((await place.run(...line.split(" "))).status).toBe(0);
+  }
+  yard.interrupt();
+  const { err } = await yard.ended;
+  expect(err).toMatch(
+    /^rctl: rule "jail:web:nsem:log=3" matched by pid \d+ \(ipcmk\), uid 0, jail web\n$/,
+  );
 });
 
 test("one yard of a name; a panic ends it, and tools find none any more", async () => {

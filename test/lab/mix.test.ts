@@ -67,6 +67,8 @@ json: out.json`;
       json: "out.json",
     });
     expect(read("# nothing\n")).toEqual({ settings: {} });
+    const server = read("workloads: { postgres: { weight: 1, version: 15 } }\n").settings;
+    expect(completed(server).options.postgres).toMatchObject({ version: "15" });
   });
 
   test.each([
@@ -77,6 +79,19 @@ json: out.json`;
     ["seed: 1\n\nmodel: moon\n", 3, "model: it is one of jail-keyed, flat"],
     ["jails: {\n", 2, ""],
     ["jails: 2\njails: 3\n", 2, "Map keys must be unique"],
+    ["workloads: { sem: 0 }\n", 1, "workloads.sem: must be > 0"],
+    ["workloads:\n  moon: 1\n", 2, 'there is no setting "moon"; there are sem, shm'],
+    ["workloads:\n  convoy:\n    weight: 1\n    hodl: 5\n", 4, 'there is no setting "hodl"'],
+    ["workloads:\n  convoy: { weight: 1, hold: x }\n", 2, "workloads.convoy.hold: must be number"],
+    ["workloads:\n  convoy: { weight: 1, hold: 1e9 }\n", 2, "workloads.convoy.hold: must be <= 1"],
+    [
+      "workloads:\n  postgres: { weight: 1, version: 7 }\n",
+      2,
+      "workloads.postgres.version: it is one",
+    ],
+    ["limits:\n  kern.ipc.semni: 3\n", 2, 'there is no setting "kern.ipc.semni"; there are kern'],
+    ["jails: 0\n", 1, "jails: must be >= 1"],
+    ["seconds: -1\n", 1, "seconds: must be > 0"],
     ["- 1\n", 1, "it is no scenario: names and values are expected"],
   ])("%j: line %i", (text, line, what) => {
     expect(() => read(text)).toThrow(`${file}:${line}: ${what}`);

@@ -88,6 +88,16 @@ describe.each([
   });
 });
 
+test("what chaos did is told, and what came of it", async () => {
+  const options = { postgres: { chaos: "postmaster", every: 0.4 } };
+  const result = await run({ jails: 1, procs: 2, seconds: 2.5, options });
+  expect(result.verdict).toEqual({ status: 0, reasons: [] });
+  const text = sentencesOf(result).join("\n");
+  expect(text).toMatch(
+    /^On purpose \d+ postmasters? w(as|ere) killed and up again after [\d,.]+ m?s( to [\d,.]+ m?s)?;/m,
+  );
+});
+
 describe("think time", () => {
   const think = (given: Partial<StressSettings>): unknown =>
     settings({ options: {}, ...given }).options.postgres.think;

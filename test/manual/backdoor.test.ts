@@ -49,7 +49,11 @@ describe.each(PRIVATE)("model %s", (model) => {
     const [a, b] = worlds(model, uid);
     const before = [a.treasure(), b.treasure()];
     const succeeded = new Set<number>();
-    for (let step = 0; step < STEPS; step++) {
+    // Until it is not clumsiness that it fails: these calls did what they do, on what was its own.
+    const done = uid === 0 ? [...OWN, ...ROOT] : OWN;
+    const isDone = () => done.every((sysno) => succeeded.has(sysno));
+    for (let step = 0; step < STEPS || !isDone(); step++) {
+      expect(step, String([...succeeded])).toBeLessThan(10 * STEPS);
       const [inA, inB] = [a.step(), b.step()];
       if (JSON.stringify(inA) !== JSON.stringify(inB)) expect(inA, `step ${step}`).toEqual(inB);
       if (inA[1] === 0) succeeded.add(inA[0]);
@@ -57,8 +61,6 @@ describe.each(PRIVATE)("model %s", (model) => {
       if (a.treasure() !== before[0]) expect(a.treasure(), changedBy(inA, step)).toBe(before[0]);
       if (b.treasure() !== before[1]) expect(b.treasure(), changedBy(inB, step)).toBe(before[1]);
     }
-    // It did not fail for being clumsy: these calls did what they do, on what was its own.
-    expect([...succeeded]).toEqual(expect.arrayContaining(uid === 0 ? [...OWN, ...ROOT] : OWN));
     checkKernel(a.bench.k);
     checkKernel(b.bench.k);
   });

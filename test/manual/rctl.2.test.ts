@@ -209,13 +209,21 @@ describe("rules", () => {
     expect(ending(k)).toEqual({});
   });
 
-  test("with action log only count", () => {
+  test("with action log tell the console, once until the process was below again", () => {
     const k = boot();
-    const td = process(k, { prison: jail(k, "web", ALL) });
+    const said: string[] = [];
+    k.hooks = { ...k.hooks, message: (line) => said.push(line) };
+    const td = process(k, { prison: jail(k, "web", ALL), uid: 7, comm: "app" });
     allow(k, "jail:web:nsem:log=1");
-    makeSet(k, td, 1);
-    makeSet(k, td, 2);
-    expect(k.racct!.rules[0].hits).toBe(1);
+    const sets = [makeSet(k, td, 1)];
+    expect(said).toEqual([]);
+    sets.push(makeSet(k, td, 2), makeSet(k, td, 3));
+    const line = `rctl: rule "jail:web:nsem:log=1" matched by pid ${td.p_pid} (app), uid 7, jail web`;
+    expect(said).toEqual([line]);
+    for (const id of sets) remove(k, id);
+    makeSet(k, td, 4);
+    makeSet(k, td, 5);
+    expect(said).toEqual([line, line]);
     expect(ending(k)).toEqual({});
   });
 });

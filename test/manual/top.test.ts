@@ -259,7 +259,7 @@ describe("limits", () => {
       action: "deny",
       per: "jail",
     } as const;
-    rules.push({ ...rule, amount: 8, hits: 0 });
+    rules.push({ ...rule, amount: 8, passed: new Set() });
     semset(b, [1, 1], a1);
     expect(limitOf("rctl jail:a:nsem")).toMatchObject({ use: 2, value: 8, share: 25 });
   });

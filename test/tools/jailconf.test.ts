@@ -133,7 +133,7 @@ describe("commands", () => {
 
   test("a tool; a time limit; nothing is left of a jail that does not persist", async () => {
     expect(
-      await jail(`web { sysvmsg; exec.start = "ipcmk -Q -k 5", "ipcrm -Q 5"; }`, "-c"),
+      await jail(`web { nopersist; sysvmsg; exec.start = "ipcmk -Q -k 5", "ipcrm -Q 5"; }`, "-c"),
     ).toEqual(done("Message queue id: 65536", "web: created"));
     expect(await jls()).toEqual([]);
     expect(await jail(`web { exec.timeout = 1; exec.start = "say.ts hang"; }`, "-c")).toEqual({
@@ -155,6 +155,8 @@ describe("a file that is refused changes nothing", () => {
     ["web { stop.timeout = soon; }", /jail\.conf:1: stop\.timeout: non-integer value "soon"$/],
     ["web { exec.start = '/bin/sh /etc/rc | cat'; }", /:1: exec\.start: there is no shell for /],
     ["web { depend = web; }", /jail\.conf:1: depend: jails wait for each other: web -> web$/],
+    ["\n.include 'nix.conf';", /nix\.conf: No such file or directory$/],
+    ["\n.include 'jail.*';", /jail\.conf:2: .*jail\.conf includes itself$/],
     ["web {", /jail\.conf:1: "web \{" has no "\}"$/],
   ])("%j", async (text, message) => {
     const { out, err, status } = await jail(`persist;${text}`, "-c");

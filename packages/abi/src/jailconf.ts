@@ -63,7 +63,6 @@ interface Token extends Place, Piece {
 
 const TOKEN =
   /(?<blank>\s+|#.*|\/\/.*|\/\*[\s\S]*?\*\/)|(?<mark>\+=|[{};,=])|"(?<double>(?:[^"\\]|\\[\s\S])*)"|'(?<single>[^']*)'|(?<word>(?:\$\{[\w.]+\}|[^\s{};,="'#+]|\+(?!=))+)/y;
-const INCLUDES_MAX = 32;
 
 /**
  * The jails of a file, in its order. `unset` is what a variable is that nobody sets; null refuses it.
@@ -76,7 +75,7 @@ export function parseJailConf(
   unset: (name: string) => string | null = () => null,
 ): ConfJail[] {
   const blocks: Block[] = [];
-  new Parser(blocks, include).read(file, text, 0);
+  new Parser(blocks, include).read(file, text);
   const jails = new Map<string, Block>();
   for (const block of blocks) {
     if (isWild(block.name)) continue;
@@ -91,6 +90,9 @@ export function parseJailConf(
     return { ...place(jail), name: jail.name, settings: filled(jail.name, written, unset) };
   });
 }
+
+/** Does the pattern of an include stand for whatever files there are? Else that one has to be there. */
+export const isPattern = (pattern: string): boolean => /[*?[]/.test(pattern);
 
 const place = ({ file, line }: Place): Place => ({ file, line });
 const isWild = (name: string): boolean => name.split(".").includes("*");
@@ -108,6 +110,8 @@ function fits(pattern: string, name: string): boolean {
 class Parser {
   readonly #blocks: Block[];
   readonly #include: Include;
+  /** Files that are being read, each included by the one before. */
+  readonly #open: string[] = [];
   #tokens: Token[] = [];
   #at = 0;
 
@@ -116,18 +120,20 @@ class Parser {
     this.#include = include;
   }
 
-  read(file: string, text: string, depth: number): void {
+  read(file: string, text: string): void {
     const outer = [this.#tokens, this.#at] as const;
     this.#tokens = tokensOf(file, text);
+    this.#open.push(file);
     for (this.#at = 0; this.#at < this.#tokens.length; ) {
       const token = this.#tokens[this.#at];
       if (token.mark) {
         throw new JailConfError(token, `"${token.text}" where a jail or parameter begins`);
       }
-      if (token.text === ".include" && !token.literal) this.#included(token, depth);
+      if (token.text === ".include" && !token.literal) this.#included(token);
       else if (this.#isMark(1, "{")) this.#block(token);
       else this.#blocks.push({ ...place(token), name: "*", written: [this.#setting()] });
     }
+    this.#open.pop();
     [this.#tokens, this.#at] = outer;
   }
 
@@ -136,15 +142,15 @@ class Parser {
     return token?.mark === true && token.text === text;
   }
 
-  #included(at: Token, depth: number): void {
+  #included(at: Token): void {
     const pattern = this.#tokens[this.#at + 1];
     if (pattern === undefined || pattern.mark || !this.#isMark(2, ";")) {
       throw new JailConfError(at, 'write .include "file";');
     }
-    if (depth === INCLUDES_MAX) throw new JailConfError(at, "files include each other");
     this.#at += 3;
     for (const { file, text } of this.#include(pattern.text, at.file)) {
-      this.read(file, text, depth + 1);
+      if (this.#open.includes(file)) throw new JailConfError(at, `${file} includes itself`);
+      this.read(file, text);
     }
   }
 

@@ -165,9 +165,21 @@ function liveText({ value, used, jails = {} }: Live): string {
   return `${value}, ${used} in use${who}`;
 }
 
+/** Limits of what objects and processes share; others bound one call or one object. */
+const COUNTED: ReadonlySet<LimitName> = new Set([
+  "kern.ipc.semmni",
+  "kern.ipc.semmns",
+  "kern.ipc.semmnu",
+  "kern.ipc.shmmni",
+  "kern.ipc.shmall",
+  "kern.ipc.msgmni",
+  "kern.ipc.msgtql",
+  "kern.ipc.msgseg",
+]);
+
 function remedyLines(topic: Topic, live: Readonly<Record<string, Live>>): string[] {
   const remedies: Remedy[] = topic.errors.flatMap((errno) => ADVICE[errno] ?? []);
-  if (topic.limits.length > 0) {
+  if (topic.limits.some((limit) => limit.startsWith("rctl ") || COUNTED.has(limit))) {
     remedies.push({ where: "who holds most?", line: "jailyard ipcs --usage -Z" });
   }
   for (const limit of topic.limits) {

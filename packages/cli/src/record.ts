@@ -1,8 +1,8 @@
 /** What `--json FILE` has of the machine and of all settings, whatever the job. */
-import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, release, totalmem } from "node:os";
 import { type LimitSettings, msgInfo, semInfo, shmInfo } from "@jailyard/abi/limits";
+import { writeWhole } from "./safewrite.ts";
 
 const manifest = createRequire(import.meta.url)("../package.json") as { version: string };
 export const VERSION: string = manifest.version;
@@ -30,5 +30,5 @@ export function effectiveLimits(settings: LimitSettings): Record<string, number>
 }
 
 export function writeJson(file: string, value: object): void {
-  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
+  writeWhole(file, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,20 +1,35 @@
 /** Result files, written whole or not at all: a full disk damages no result that was there before. */
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
 
 /** The result cannot be kept; the message says what is as it was. */
 export class WriteError extends Error {
   override readonly name = "WriteError";
 }
 
-/** Write beside the file, then put it in its place. @throws WriteError */
+/**
+ * Write beside the file, then put it in its place; a link stays one, and what is no file, such as
+ * /dev/stdout, is written to. @throws WriteError
+ */
 export const writeWhole = (file: string, text: string): void => writePieces(file, [text]);
 
 /** The same of a text that need not fit into memory. @throws WriteError */
 export function writePieces(file: string, pieces: Iterable<string>): void {
-  const part = `${file}.${process.pid}.part`;
+  const old = statSync(file, { throwIfNoEntry: false });
+  const place = old === undefined ? file : realpathSync(file);
+  const part = `${place}.${process.pid}.part`;
   try {
-    writeAll(part, pieces);
-    renameSync(part, file);
+    if (old !== undefined && !old.isFile()) return writeAll(file, pieces);
+    writeAll(part, pieces, old);
+    renameSync(part, place);
   } catch (error) {
     rmSync(part, { force: true });
     const { code, message } = error as NodeJS.ErrnoException;
@@ -26,8 +41,8 @@ export function writePieces(file: string, pieces: Iterable<string>): void {
 /** Characters that are written at once. */
 const AT_ONCE = 1 << 20;
 
-function writeAll(file: string, pieces: Iterable<string>): void {
-  const fd = openSync(file, "w");
+function writeAll(file: string, pieces: Iterable<string>, old?: Stats): void {
+  const fd = openSync(file, "w", old?.mode);
   try {
     let text = "";
     for (const piece of pieces) {

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Yard } from "@jailyard/host/yard";
-import type { Output } from "@jailyard/lab/scenario/programs";
 import { up } from "@jailyard/lab/scenario/up";
+import { visible } from "@jailyard/tools/vis";
 import type { Command } from "commander";
 import { listening } from "./command.ts";
 import { interrupted, interruptStatus, takeInterrupts } from "./interrupt.ts";
@@ -93,12 +93,13 @@ function inNewYard(text: string | undefined, options: ShOptions): Promise<number
   const name = options.yard ?? plan.name ?? String(process.pid);
   let shell: Shell | null = null;
   const say = (line: string): void => (shell === null ? printError(line) : shell.say(line));
-  const output: Output & { isUp(): void } = {
+  const output: Parameters<typeof up>[3] = {
     line: (jail, pid, line) => say(`${jail}[${pid}] ${line}`),
     record() {},
     crash: (jail, pid, error) => say(`${jail}[${pid}] ${error}`),
     end: ({ jail, pid, error }) => error !== null && say(`${jail}[${pid}] ${error}`),
     isUp() {},
+    console: (line) => say(visible(line)),
   };
   const work = (yard: Yard): Promise<number> => {
     shell = new Shell(new Place(name, embedded(yard)), options);

@@ -93,7 +93,12 @@ function merged(first: Options, second: Options): Options {
 }
 
 /** `sem=3,msg`: weights, 1 if left out. */
-function mix(text: string): Record<string, number> {
+function mix(text: string, before?: object): Record<string, number> {
+  if (before !== undefined) {
+    throw new InvalidArgumentError(
+      "It is given twice; name all of the mix in one, as sem=3,msg=1.",
+    );
+  }
   const weights: Record<string, number> = {};
   for (const part of text.split(",")) {
     const found = /^([a-z]+)(?:=(\d*\.?\d+))?$/.exec(part.trim());

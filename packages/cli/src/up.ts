@@ -5,12 +5,13 @@ import type { YardConfig } from "@jailyard/host/yard";
 import { MODELS, type ModelName } from "@jailyard/kernel/model";
 import { up } from "@jailyard/lab/scenario/up";
 import { readYardFile, type YardPlan } from "@jailyard/lab/scenario/yardfile";
+import { visible } from "@jailyard/tools/vis";
 import { type Command, Option } from "commander";
 import { addYardOptions, listening, type YardOptions } from "./command.ts";
 import { interrupted } from "./interrupt.ts";
 import { effectiveLimits } from "./record.ts";
 import { lineOutput } from "./runfile.ts";
-import { print, wrapped } from "./terminal.ts";
+import { print, printError, wrapped } from "./terminal.ts";
 import { settingOption, yardSettings } from "./usage.ts";
 
 export interface UpOptions extends YardOptions {
@@ -69,6 +70,7 @@ async function runUp(file: string | undefined, options: UpOptions): Promise<numb
   const output = {
     ...lineOutput,
     isUp: (jails: readonly JailInfo[]) => reportUp(yard, config, options, jails),
+    console: (line: string) => printError(visible(line)),
   };
   await listening({ ...options, yard }, (cx) => up(cx, config, plan.jails, output));
   return 0;

@@ -114,6 +114,7 @@ function known(name: string): string {
 
 /** A file to be written at the end of a long run: refused at its beginning. @throws UsageError */
 export function checkWritable(file: string, exists = isDirectory, option = "--json"): void {
+  if (file === "") throw new UsageError(`${option} takes the name of a file`);
   const directory = file.includes("/") ? file.replace(/\/[^/]*$/, "") || "/" : ".";
   if (exists(file)) throw new UsageError(`${option} ${file} is a directory; name a file in it`);
   if (!exists(directory)) {

@@ -50,6 +50,11 @@ export interface DeadlockEvent {
   readonly jails: Contention["jails"];
 }
 
+/** From the kernel: a line for the console. */
+export interface ConsoleEvent {
+  readonly console: string;
+}
+
 /** The task of a jail's thread. Absolute URLs, so that any file can be named. */
 export interface JailTask {
   readonly gate: GateBoot;

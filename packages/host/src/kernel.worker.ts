@@ -15,7 +15,7 @@ import { KERNEL } from "@jailyard/memory/sleepers";
 import { KernelGate, type KernThread } from "@jailyard/trap/kern";
 import { expose } from "comlink";
 import { Bindings } from "./bindings.ts";
-import type { CommonsBoot, DeadlockEvent, KernelBoot } from "./boot.ts";
+import type { CommonsBoot, ConsoleEvent, DeadlockEvent, KernelBoot } from "./boot.ts";
 import { Control, type System } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { GateProfile } from "./gateprofile.ts";
@@ -49,8 +49,11 @@ function makeSystem(config: KernelConfig, { buffer, shape, epoch, trace }: Commo
   gate.more = () => k.commons.sleepers.hasLook(KERNEL);
   if (k.profile.on) gate.watch = new GateProfile(k.profile, () => bindings);
   const bindings = new Bindings(k, boot.direct, (event) => parentPort!.postMessage(event));
+  k.hooks = { ...k.hooks, message: (line) => tellConsole({ console: line }) };
   return { k, bindings };
 }
+
+const tellConsole = (event: ConsoleEvent): void => parentPort!.postMessage(event);
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

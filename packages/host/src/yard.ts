@@ -2,7 +2,6 @@
  * A yard: one emulated host. boot() starts the kernel's thread; jails are threads that piscina
  * runs; shutdown() leaves no thread alive.
  */
-
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import {
@@ -15,23 +14,19 @@ import {
 import { errnoName, OK, strerror } from "@jailyard/abi/errno";
 import type { JailInfo, JailParams } from "@jailyard/abi/jail";
 import { parseJailParams } from "@jailyard/abi/jailparam";
-import type { LimitSettings } from "@jailyard/abi/limits";
-import { limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
-import type { Facility, Jid, Pid } from "@jailyard/abi/types";
+import { type LimitSettings, limitsProblem, msgInfo, semInfo } from "@jailyard/abi/limits";
+import type { Jid, Pid } from "@jailyard/abi/types";
 import type { YardSample } from "@jailyard/abi/yardsample";
 import type { Commons } from "@jailyard/kernel/commons";
 import { type KernelConfig, makeCommons } from "@jailyard/kernel/kernel";
-import type { LateLoad } from "@jailyard/kernel/lateload";
 import type { SiteBoot } from "@jailyard/kernel/mappedsite";
-import type { ModelName } from "@jailyard/kernel/model";
 import { policyProblem } from "@jailyard/kernel/models";
 import { UndoVector } from "@jailyard/kernel/semundo";
 import { LOCKINGS, type Locking, WAKES, type Wake } from "@jailyard/kernel/site";
-import type { LimitScope } from "@jailyard/kernel/usage";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { Piscina } from "piscina";
-import type { CommonsBoot, DeadlockEvent, EndedEvent, KernelBoot } from "./boot.ts";
+import type { CommonsBoot, ConsoleEvent, DeadlockEvent, EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
@@ -39,10 +34,11 @@ import { jailEntry } from "./jailentry.ts";
 import type { JailThread } from "./jailthread.ts";
 import { makeThreadsKillable } from "./killable.ts";
 import { Lifeline } from "./lifeline.ts";
-import { type Logger, type LogLevel, makeLog } from "./log.ts";
+import { type Logger, makeLog } from "./log.ts";
 import { epochNow } from "./nanos.ts";
 import { PLACEMENTS, type Placement } from "./placement.ts";
 import { Tracing } from "./tracing.ts";
+import type { YardConfig } from "./yardconfig.ts";
 import { YardError } from "./yarderror.ts";
 
 export {
@@ -54,46 +50,9 @@ export {
   type Stats,
   WAKES,
   type Wake,
+  type YardConfig,
   YardError,
 };
-
-export interface YardConfig {
-  readonly model?: ModelName;
-  /** What jails get that were there before a module. */
-  readonly lateLoad?: LateLoad;
-  /** Whose use counts against a limit. */
-  readonly limitScope?: LimitScope;
-  /** By sysctl name. */
-  readonly limits?: LimitSettings;
-  readonly modules?: readonly Facility[];
-  readonly racct?: boolean;
-  readonly sysvipc_allowed?: boolean;
-  readonly maxproc?: number;
-  /** Where semop, msgsnd, msgrcv and reads run: `direct` if absent. */
-  readonly placement?: Placement;
-  /** Who goes on when an object changes: all its sleepers look (`herd`, FreeBSD's), or `handoff`. */
-  readonly wake?: Wake;
-  /** What a lock covers: an `object`, or all that FreeBSD's global mutexes cover (`freebsd`). */
-  readonly locks?: Locking;
-  /** What is measured of locks: `contended` if absent. */
-  readonly stats?: Stats;
-  /** Tell of every wait: records that fit into the ring of a thread, a power of two. See Yard.tracing. */
-  readonly trace?: number;
-  /** Processes that one jail's thread can run as coroutines; a power of two. */
-  readonly slots?: number;
-  /** What the program of one thread may allocate, segments apart; one that wants more ends it. */
-  readonly jailMemoryMib?: number;
-  /** The same for the kernel's thread, and so for the yard; Node's default. */
-  readonly kernelMemoryMib?: number;
-  /**
-   * A thread may go on in another jail. That is several times quicker where jails come and go, and
-   * for programs alone that keep nothing in variables of modules: the next jail would meet it.
-   */
-  readonly reuseThreads?: boolean;
-  readonly log?: LogLevel | Logger;
-  /** The clock stands still but for `advance`. */
-  readonly virtualClock?: boolean;
-}
 
 const SLOTS = 512;
 /** Any limit below V8's own spares a thread 2 MiB of mapped builtins; see docs/performance.md. */
@@ -149,6 +108,8 @@ export class Yard {
   /** URLs of modules that a thread has loaded, or is about to. */
   readonly loaded = new Set<string>();
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
+  /** Told what the kernel says on its console, such as what rules of rctl(8) log. */
+  onConsole: (line: string) => void = () => {};
   /** Told of each deadlock of semaphores, within a second or two. */
   readonly deadlockListeners = new Set<(deadlock: Deadlock, jails: Contention["jails"]) => void>();
   /** When its statistics began to count time. */
@@ -215,9 +176,10 @@ export class Yard {
     };
     const heap = heapOf(this.config.kernelMemoryMib);
     const worker = new Worker(file("kernel"), { workerData, name: "kernel", ...heap });
-    worker.on("message", (message: Partial<EndedEvent & DeadlockEvent>) => {
+    worker.on("message", (message: Partial<EndedEvent & DeadlockEvent & ConsoleEvent>) => {
       if (message.xstat !== undefined) this.#processEnded(message as EndedEvent);
       if (message.deadlock !== undefined) this.#deadlocked(message as DeadlockEvent);
+      if (message.console !== undefined) this.onConsole(message.console);
     });
     worker.on("error", (error) => this.#died(error as Error));
     worker.on("exit", (code) => {

@@ -99,6 +99,8 @@ export interface KernelHooks {
   inside(td: Thread): boolean;
   /** The page of an object that is gone, once its lock is free. True: it is taken care of. */
   retired(page: IpcPage): boolean;
+  /** A line for the console, as dmesg(8) shows them. */
+  message(line: string): void;
 }
 
 export interface Kernel extends Site {
@@ -182,6 +184,7 @@ export function makeKernel(config: KernelConfig = {}): Kernel {
   if (problem !== null) throw new RangeError(problem);
   const maxproc = config.maxproc ?? MAXPROC;
   const k = blankKernel(config, limits, maxproc);
+  if (k.racct !== null) k.racct.tell = (line) => k.hooks.message(line);
   for (const f of FACILITIES) {
     if (config.modules !== undefined && !config.modules.includes(f)) continue;
     loadFacility(k, f);
@@ -238,6 +241,7 @@ export const NO_HOOKS: KernelHooks = {
   inside: () => false,
   retired: () => false,
   revoke() {},
+  message() {},
 };
 
 /** An undo vector for a process without a thread at the gate. */

@@ -140,26 +140,22 @@ export class MappedProcess implements Caller {
     if (page === null || this.#grant === 0) return false;
     site.headWords[site.callerAt] = this.tid;
     try {
-      site.cursys = SYS_semop;
       // As lockPage does, of whose cases there are none here: only the kernel freezes, and holds of the
       // page that lastSem gives are not timed.
-      if (!mtxTry(page.mtx, 0, site.self)) lockPageSlow(site, page);
+      if (!mtxTry(page.mtx, 0, site.self)) {
+        site.cursys = SYS_semop;
+        lockPageSlow(site, page);
+      }
       const done = this.#may(page) && semopOne(site, this, page, num, op, undo);
       mtxUnlock(page.mtx, 0);
       if (done) site.count();
       return done;
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
-  }
-
-  /** An exception ended a call in the middle. */
-  #break(error: unknown): never {
-    const { site } = this;
-    site.headWords[site.brokenAt] = 1;
-    site.commons.words[C_BROKEN] = 1;
-    site.seenDrops = NEVER;
-    throw error;
   }
 
   /** semop(2). */
@@ -169,7 +165,10 @@ export class MappedProcess implements Caller {
     try {
       return this.#semop(semid, sops);
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
   }
 
@@ -252,7 +251,10 @@ export class MappedProcess implements Caller {
     try {
       return call();
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
   }
 
@@ -278,7 +280,10 @@ export class MappedProcess implements Caller {
     try {
       return this.#msgsnd(msqid, { mtype, mtext, msgsz: sizeOf(msgsz), msgflg, kept: false });
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
   }
 
@@ -305,7 +310,10 @@ export class MappedProcess implements Caller {
       const msg = { mtype: 0, mtext: NO_BYTES };
       return this.#msgrcv(msqid, { msg, msgsz: sizeOf(msgsz), msgtyp, msgflg, fresh: true });
     } catch (error) {
-      return this.#break(error);
+      site.headWords[site.brokenAt] = 1;
+      site.commons.words[C_BROKEN] = 1;
+      site.seenDrops = NEVER;
+      throw error;
     }
   }
 

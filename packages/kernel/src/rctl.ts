@@ -4,7 +4,8 @@
  * What a process creates is charged to the process, its real user, its login class, its prison and
  * every prison above; a rule with action deny bounds one of them. Containers of jails go by name,
  * as prison_racct does: a rule outlives the jail. There is one login class, `default`. Of the
- * actions there are deny and log, which only counts. [COM-33] to [COM-35] [TOOL-46] to [TOOL-52]
+ * actions there are deny and log, which tells the console once each time that a process passes the
+ * amount, and lets it. [COM-33] to [COM-35] [TOOL-46] to [TOOL-52]
  */
 import {
   EEXIST,
@@ -51,8 +52,8 @@ export interface Rule {
   readonly amount: number;
   /** Whose use is compared: the subject's, or that of the caller's container of this kind. */
   readonly per: Subject;
-  /** How often the amount would have been passed. */
-  hits: number;
+  /** Of a log: processes that have passed the amount, and have been told of. */
+  readonly passed: Set<Pid>;
 }
 
 const LOGINCLASS = "default";
@@ -87,6 +88,8 @@ function comparedWith({ subject, id, per }: Rule, td: Thread): string {
 }
 
 export class Racct {
+  /** A line for the console. */
+  tell: (line: string) => void = () => {};
   readonly rules: Rule[] = [];
   /** Use by container; one that is all zero is not kept. */
   readonly #used = new Map<string, Float64Array>();
@@ -134,6 +137,7 @@ export class Racct {
   /** A process was waited for: what it holds is refunded, live objects or not. [COM-34] */
   reaped(td: Thread): void {
     this.#dropRulesOf(processOf(td));
+    for (const rule of this.rules) rule.passed.delete(td.p_pid);
     const used = this.#used.get(processOf(td));
     if (used === undefined) return;
     for (const [i, resource] of RESOURCES.entries()) this.sub(td.p_ucred, resource, used[i]);
@@ -171,11 +175,20 @@ export class Racct {
     let refused = false;
     for (const rule of this.rules) {
       if (rule.resource !== resource || !bindsProcess(rule, td)) continue;
-      if (amount <= this.#left(rule, td)) continue;
-      rule.hits++;
-      if (rule.action === "deny") refused = true;
+      if (amount <= this.#left(rule, td)) rule.passed.delete(td.p_pid);
+      else if (rule.action === "deny") refused = true;
+      else this.#log(rule, td);
     }
     return refused;
+  }
+
+  /** What rctl_enforce() prints; not again until the process was below the amount. */
+  #log(rule: Rule, { p_pid, p_comm, p_ucred }: Thread): void {
+    if (rule.passed.has(p_pid)) return;
+    rule.passed.add(p_pid);
+    const { cr_ruid, cr_prison } = p_ucred;
+    const who = `pid ${p_pid} (${p_comm}), uid ${cr_ruid}, jail ${cr_prison.pr_name}`;
+    this.tell(`rctl: rule "${ruleText(rule)}" matched by ${who}`);
   }
 
   #dropRulesOf(subject: string): void {
@@ -205,7 +218,7 @@ export class Racct {
 }
 
 /** Parts of a rule that a filter names; an absent part matches anything. */
-type Filter = { -readonly [F in keyof Omit<Rule, "hits">]?: Rule[F] };
+type Filter = { -readonly [F in keyof Omit<Rule, "passed">]?: Rule[F] };
 
 const oneOf = <T extends string>(words: readonly T[], word: string): T | undefined =>
   words.find((one) => one === word);
@@ -248,7 +261,7 @@ function wholeRule(filter: Filter): Rule | null {
   const { subject, id, resource, action, amount, per } = filter;
   if (subject === undefined || id === undefined || resource === undefined) return null;
   if (action === undefined || amount === undefined) return null;
-  return { subject, id, resource, action, amount, per: per ?? subject, hits: 0 };
+  return { subject, id, resource, action, amount, per: per ?? subject, passed: new Set() };
 }
 
 const FIELDS = ["subject", "id", "resource", "action", "amount", "per"] as const;

@@ -10,7 +10,8 @@ export function textOf(file: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new SettingsError(`${file}: ${code === "ENOENT" ? "no such file" : message}`);
+    const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "a directory" : message;
+    throw new SettingsError(`${file}: ${why}`);
   }
 }
 
@@ -34,10 +35,10 @@ export function checkedYaml<T>(what: string, schema: object): (file: string) => 
   };
 }
 
-/** The first that says something definite: of a choice of kinds each says what it is not. */
+/** The first that says something definite: of a choice of kinds each says what it is not. Else the deepest. */
 function problemOf(errors: readonly ErrorObject[], what: string): { path: string[]; text: string } {
   const error =
-    errors.find(({ keyword }) => keyword !== "anyOf" && keyword !== "type") ?? errors[0];
+    errors.find(({ keyword }) => keyword !== "anyOf" && keyword !== "type") ?? deepest(errors);
   if (error.instancePath === "" && error.keyword === "type") {
     const kind = what.replace("the ", "");
     return { path: [], text: `it is no ${kind}: names and values are expected, as jails: 8` };
@@ -49,9 +50,17 @@ function problemOf(errors: readonly ErrorObject[], what: string): { path: string
     const known = Object.keys(error.parentSchema?.properties ?? {}).join(", ");
     return { path: [...path, key], text: `there is no setting "${key}"; there are ${known}` };
   }
-  const choices = (error.params as { allowedValues?: string[] }).allowedValues;
-  const text = choices === undefined ? error.message : `it is one of ${choices.join(", ")}`;
+  const choices = (error.params as { allowedValues?: unknown[] }).allowedValues;
+  const text =
+    choices === undefined
+      ? error.message
+      : `it is one of ${[...new Set(choices.map(String))].join(", ")}`;
   return { path, text: `${at}: ${text}` };
+}
+
+function deepest(errors: readonly ErrorObject[]): ErrorObject {
+  const depth = ({ instancePath }: ErrorObject): number => instancePath.split("/").length;
+  return errors.reduce((found, one) => (depth(one) > depth(found) ? one : found));
 }
 
 /** A step of a JSON pointer, RFC 6901. */

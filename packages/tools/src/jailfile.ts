@@ -12,6 +12,7 @@ import { dirname, resolve } from "node:path";
 import { JAIL_CREATE, JAIL_UPDATE, type JailInfo, type JailParams } from "@jailyard/abi/jail";
 import {
   type ConfJail,
+  isPattern,
   JailConfError,
   lastWords,
   parseJailConf,
@@ -51,9 +52,9 @@ export function readJails(file: string, { cwd = "/" }: Surroundings): FileJail[]
     return inOrder(parseJailConf(path, readFileSync(path, "utf8"), included)).map(fileJail);
   } catch (error) {
     if (error instanceof JailConfError) return error.message;
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message, path: which = file } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    return `${file}: ${FILE_ERRORS[code] ?? message}`;
+    return `${which === path ? file : which}: ${FILE_ERRORS[code] ?? message}`;
   }
 }
 
@@ -63,10 +64,11 @@ const FILE_ERRORS: Readonly<Record<string, string>> = {
   EACCES: "Permission denied",
 };
 
-const included = (pattern: string, from: string): { file: string; text: string }[] =>
-  globSync(resolve(dirname(from), pattern))
-    .sort()
-    .map((file) => ({ file, text: readFileSync(file, "utf8") }));
+function included(pattern: string, from: string): { file: string; text: string }[] {
+  const path = resolve(dirname(from), pattern);
+  const files = isPattern(pattern) ? globSync(path).sort() : [path];
+  return files.map((file) => ({ file, text: readFileSync(file, "utf8") }));
+}
 
 /** @throws JailConfError */
 function fileJail(jail: ConfJail): FileJail {
@@ -182,8 +184,9 @@ interface How {
 export async function startJail(p: Process, jail: FileJail, how: How): Promise<string | null> {
   const before = await runHook(p, jail, "exec.prestart", null);
   if (before !== null) return before;
-  const stays = jail.params.persist === true;
-  const jid = await call(p, jail.name, { ...jail.params, persist: true }, JAIL_CREATE, how);
+  const { nopersist: _, ...params } = jail.params;
+  const stays = params.persist === true;
+  const jid = await call(p, jail.name, { ...params, persist: true }, JAIL_CREATE, how);
   if (typeof jid === "string") return jid;
   let why = await runHook(p, jail, "exec.created", null);
   why ??= await runHook(p, jail, "exec.start", jid);

@@ -67,7 +67,7 @@ function tokensOf(text: string): Token[] | typeof UNFINISHED {
   let at = 0;
   while (at < text.length) {
     const char = text[at];
-    if (/[ \t]/.test(char)) at++;
+    if (char !== "\n" && /\s/.test(char)) at++;
     else if (text.startsWith("\\\n", at)) at += 2;
     else if (char === "#") at = lineEnd(text, at);
     else if (/[;\n&|]/.test(char)) {

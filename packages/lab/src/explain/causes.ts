@@ -213,7 +213,7 @@ export const ADVICE: Readonly<Record<string, readonly Remedy[]>> = {
   EACCES: [{ where: "whose is it, with which mode?", line: "jailyard ipcs -Z -c" }],
   EEXIST: [{ where: "who has the key?", line: "jailyard ipcs -Z" }],
   ENOENT: [{ where: "which keys are there?", line: "jailyard ipcs -Z" }],
-  EINVAL: [{ where: "which ids are there?", line: "jailyard ipcs -Z -b" }],
+  EINVAL: [{ where: "which ids are there, how large?", line: "jailyard ipcs -Z -b" }],
   EIDRM: [{ where: "who removed it?", line: "jailyard ipcs --history" }],
   EAGAIN: [{ where: "who waits, who holds?", line: "jailyard ipcs --waits" }],
 };

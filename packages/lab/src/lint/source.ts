@@ -1,12 +1,13 @@
 /** Files as a description with lines: YAML of `jailyard up`, jail.conf, loader.conf, sysctl.conf, rctl.conf. */
 import { type ConfJail, lastWords } from "@jailyard/abi/jailconf";
+import { EXEC_PARAMS } from "@jailyard/abi/jailorder";
 import { FACILITIES } from "@jailyard/abi/types";
 import { MODELS } from "@jailyard/kernel/model";
 import { LIMIT_SCOPES } from "@jailyard/kernel/usage";
 import { isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type YAMLMap } from "yaml";
 import { textOf } from "../checkedyaml.ts";
 import { hostFileOf, readHostSettings, readRctlConf } from "../scenario/hostconf.ts";
-import { writtenJails } from "../scenario/jailconf.ts";
+import { readJailConf, writtenJails } from "../scenario/jailconf.ts";
 import { readYardFile } from "../scenario/yardfile.ts";
 import type { Described, DescribedJail, Param, Program } from "./described.ts";
 
@@ -21,9 +22,11 @@ export function describe(file: string): Partial<Described> {
   return new YardYaml(file).describe();
 }
 
-/** What the command that uses the file would refuse. @throws SettingsError with the line */
+/** What the command that uses the file would refuse, up or jail(8). @throws SettingsError with the line */
 export function readAsUp(file: string): void {
-  if (hostFileOf(file) === null) readYardFile(file);
+  if (hostFileOf(file) !== null) return;
+  if (file.endsWith(".conf")) readJailConf(file, "skipped");
+  else readYardFile(file);
 }
 
 const START = "exec.start";
@@ -32,7 +35,7 @@ const START = "exec.start";
 function fromJailConf({ name, file, line, settings }: ConfJail): DescribedJail {
   const params: Param[] = [];
   for (const { name: param, values, file: from, line: at } of settings) {
-    if (param === START || param === "depend") continue;
+    if (EXEC_PARAMS.has(param) || param === "depend") continue;
     params.push({ name: param, value: values?.join(",") ?? null, file: from, line: at });
   }
   const start = lastWords(settings).get(START);

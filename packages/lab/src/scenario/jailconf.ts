@@ -9,6 +9,7 @@ import { globSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import {
   type ConfJail,
+  isPattern,
   JailConfError,
   lastWords,
   parseJailConf,
@@ -27,10 +28,20 @@ const DEPEND = "depend";
 const refusal = ({ file, line }: Setting, what: string): SettingsError =>
   new SettingsError(`${file}:${line}: ${what}`);
 
-/** The jails of a file, each after those that it depends on. @throws SettingsError with the line */
-export function readJailConf(file: string): JailPlan[] {
+/**
+ * The jails of a file, each after those that it depends on. `commands`: what only jail(8) runs is
+ * passed over, not refused. @throws SettingsError with the line
+ */
+export function readJailConf(
+  file: string,
+  commands: "refused" | "skipped" = "refused",
+): JailPlan[] {
   const jails = withErrors(() => inOrder(readConf(file)));
-  return jails.map(planOf);
+  if (commands === "refused") return jails.map(planOf);
+  const skipped = ({ name }: Setting): boolean => name !== START && EXEC_PARAMS.has(name);
+  return jails.map((jail) =>
+    planOf({ ...jail, settings: jail.settings.filter((one) => !skipped(one)) }),
+  );
 }
 
 /** What is written, whether it makes sense or not. @throws SettingsError with the line */
@@ -38,11 +49,12 @@ export const writtenJails = (file: string): ConfJail[] =>
   withErrors(() => readConf(file, (unset) => `$${unset}`));
 
 function readConf(file: string, unset?: (name: string) => string | null): ConfJail[] {
-  const include = (pattern: string, from: string) =>
-    globSync(resolve(dirname(from), pattern))
-      .sort()
-      .map((one) => ({ file: one, text: textOf(one) }));
-  return parseJailConf(file, textOf(file), include, unset);
+  const include = (pattern: string, from: string) => {
+    const path = resolve(dirname(from), pattern);
+    const files = isPattern(pattern) ? globSync(path).sort() : [path];
+    return files.map((one) => ({ file: one, text: textOf(one) }));
+  };
+  return parseJailConf(resolve(file), textOf(file), include, unset);
 }
 
 function withErrors<T>(read: () => T): T {

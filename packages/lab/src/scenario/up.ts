@@ -15,11 +15,12 @@ export function up<T = never>(
   cx: Context,
   config: YardConfig,
   plans: readonly JailPlan[],
-  output: Output & { isUp(jails: readonly JailInfo[]): void },
+  output: Output & { isUp(jails: readonly JailInfo[]): void; console(line: string): void },
   work: (yard: Yard) => Promise<T> = forever,
 ): Promise<T> {
   return inYard(cx, config, async (yard) => {
     const infos: JailInfo[] = [];
+    yard.onConsole = output.console;
     for (const { name, params, programs } of plans) {
       const jail = await yard.jail({ ...params, name });
       for (const { uid, procs, ...program } of programs) {

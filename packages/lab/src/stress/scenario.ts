@@ -2,50 +2,65 @@
  * A scenario file: the settings of `jailyard stress` in YAML, checked against a schema. What is not
  * known, or of the wrong kind, is refused with its line.
  */
+import { LIMITS, type Limit } from "@jailyard/abi/limits";
 import { MODELS } from "@jailyard/kernel/model";
-import type { OptionValue } from "@jailyard/workload/stress/about";
+import type { About, OptionAbout, OptionValue } from "@jailyard/workload/stress/about";
 import { checkedYaml } from "../checkedyaml.ts";
 import { MANNERS } from "../scenario/manner.ts";
-import type { StressSettings } from "./settings.ts";
+import { MAX, SEED_MAX, type StressSettings, WEIGHT_MAX } from "./settings.ts";
+import { WORKLOADS } from "./workloads.ts";
 
 const number = { type: "number" } as const;
 const flag = { type: "boolean" } as const;
 const word = (choices: readonly string[]): object => ({ type: "string", enum: choices });
 const text = { type: "string", minLength: 1 } as const;
+const whole = (minimum: number, maximum: number): object => ({ type: "integer", minimum, maximum });
+const above0 = (maximum: number): object => ({ ...number, exclusiveMinimum: 0, maximum });
 
-/** Bounds are those of the command line, which looks at them again. */
+/** YAML has 15 as a number, also where it is a name. */
+const words = (choices: readonly string[]): object => ({
+  enum: [...choices, ...choices.map(Number).filter((one) => !Number.isNaN(one))],
+});
+const optionSchema = (about: OptionAbout): object =>
+  "choices" in about ? words(about.choices) : { ...number, minimum: about.min, maximum: about.max };
+
+/** A weight, or a weight and options. */
+function workloadSchema({ options }: About): object {
+  const own = Object.entries(options).map(([name, about]) => [name, optionSchema(about)]);
+  const properties = { weight: above0(WEIGHT_MAX), ...Object.fromEntries(own) };
+  const chosen = { type: "object", required: ["weight"], additionalProperties: false, properties };
+  return { anyOf: [above0(WEIGHT_MAX), chosen] };
+}
+
+const perName = <T>(all: Iterable<readonly [string, T]>, schema: (one: T) => object): object => ({
+  type: "object",
+  additionalProperties: false,
+  properties: Object.fromEntries([...all].map(([name, one]) => [name, schema(one)])),
+});
+
+const limitSchema = ({ min, max }: Limit): object => whole(min, max);
+
 const SCHEMA = {
   type: "object",
   additionalProperties: false,
   properties: {
-    jails: { type: "integer" },
-    procs: { type: "integer" },
-    workloads: {
-      type: "object",
-      minProperties: 1,
-      additionalProperties: {
-        anyOf: [
-          number,
-          {
-            type: "object",
-            required: ["weight"],
-            properties: { weight: number },
-            additionalProperties: { type: ["number", "string"] },
-          },
-        ],
-      },
-    },
-    seconds: number,
-    rate: number,
-    seed: { type: "integer" },
+    jails: whole(1, MAX.jails),
+    procs: whole(1, MAX.procs),
+    workloads: { ...perName(WORKLOADS, workloadSchema), minProperties: 1 },
+    seconds: above0(MAX.seconds),
+    rate: above0(MAX.rate),
+    seed: whole(0, SEED_MAX),
     model: word(MODELS),
     placement: word(MANNERS.placement),
     wake: word(MANNERS.wake),
     locks: word(MANNERS.locks),
     stats: word(MANNERS.stats),
     shared: flag,
-    repeat: { type: "integer" },
-    limits: { type: "object", additionalProperties: { type: "integer" } },
+    repeat: whole(1, MAX.repeat),
+    limits: perName(
+      LIMITS.map((limit) => [limit.name, limit] as const),
+      limitSchema,
+    ),
     fail: { type: "array", items: text },
     native: flag,
     json: text,

@@ -2,6 +2,7 @@
 
 import { lockText, STATS } from "@jailyard/abi/contention";
 import { type Manner, USUAL } from "../scenario/manner.ts";
+import { chaosSentence } from "./chaostext.ts";
 import { figureOf, histogramOf } from "./figures.ts";
 import { figureText, timeText } from "./figuretext.ts";
 import { type HdrSummary, quantileMs } from "./histogram.ts";
@@ -28,6 +29,7 @@ export function sentencesOf(run: RunFile): string[] {
     thinking(run),
     waiting(run),
     ...servers(run),
+    chaosSentence(run.repetitions.flatMap(({ events }) => events)),
     ...contention(run),
     ...deadlocks(run),
     ...collisions(run),

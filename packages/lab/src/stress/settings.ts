@@ -16,6 +16,7 @@ export class SettingsError extends Error {
 
 export const MAX = { jails: 4000, procs: 500, seconds: 86_400, repeat: 100, rate: 1e7 } as const;
 export const SEED_MAX = 2 ** 31 - 1;
+export const WEIGHT_MAX = 1000;
 
 export interface StressSettings extends Manner {
   readonly jails: number;
@@ -114,8 +115,10 @@ function checkMix(all: StressSettings): void {
     const about = WORKLOADS.get(name);
     if (about === undefined) throw new SettingsError(unknown(name));
     const weight = workloads[name];
-    if (!(weight > 0 && weight <= 1000)) {
-      throw new SettingsError(`workload ${name}=${weight}: a weight is above 0, up to 1000`);
+    if (!(weight > 0 && weight <= WEIGHT_MAX)) {
+      throw new SettingsError(
+        `workload ${name}=${weight}: a weight is above 0, up to ${WEIGHT_MAX}`,
+      );
     }
     if (jails < about.leastJails) {
       throw new SettingsError(

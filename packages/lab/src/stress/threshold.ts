@@ -84,6 +84,7 @@ class Parser {
     const holds = this.#condition();
     const rest = this.#tokens[this.#next];
     if (rest !== undefined) this.#fail(rest.at, `"${rest.text}" is left over`);
+    if (this.#figures.length === 0) this.#fail(0, "it names no figure, and says nothing of a run");
     return { text: this.#text, figures: this.#figures, holds };
   }
 

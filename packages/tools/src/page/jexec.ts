@@ -9,7 +9,7 @@ export const page: Page = {
   description: [
     "Attaches to the jail, by name or jid, and becomes the command: a tool by its name, " +
       "or a program by its file (.ts, .js). It sees what the jail sees, and what it makes " +
-      "belongs to the jail. There is no shell, so a command has to be named. A relative " +
+      "belongs to the jail. A command has to be named; in `jailyard sh` a jail alone goes into it. A relative " +
       "file is looked for where jailyard is called.",
     "A program runs in a thread that it shares with other tools: one that is made by " +
       "blocking() is refused.",

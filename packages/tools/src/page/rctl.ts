@@ -16,8 +16,9 @@ export const page: Page = {
     "Lists, adds (-a) and removes (-r) rules, and shows what binds a process (-l) and " +
       "what a subject uses (-u). A rule is subject:id:resource:action=amount[/per]. " +
       "Subjects are process, user, loginclass and jail, or p, u, l and j; resources nsem, " +
-      "nsemop, nshm, shmsize, nmsgq, msgqqueued and msgqsize; actions deny and log. A " +
-      "filter is a rule with parts left off. Amounts may have k, m, g or t.",
+      "nsemop, nshm, shmsize, nmsgq, msgqqueued and msgqsize; actions deny and log, " +
+      "which lets it pass and tells the console, that is, who runs the yard. A filter is a " +
+      "rule with parts left off. Amounts may have k, m, g or t.",
     "It takes a yard with kern.racct.enable=1, which is set at boot: `-o " +
       "kern.racct.enable=1`. What a process made is accounted to its jail and user until " +
       "the object is removed or the process has ended, as on FreeBSD. --json is not " +

@@ -4,8 +4,10 @@
  */
 import type { SignalName } from "@jailyard/abi/signal";
 import type { Process } from "@jailyard/trap/process";
+import { untilTick } from "./clock.ts";
 import { type Cluster, memoryOf } from "./cluster.ts";
 import { lockErrorCleanup } from "./heavy.ts";
+import { exitIfOrphaned } from "./latch.ts";
 import { lwAcquire, lwRelease, lwReleaseAll } from "./lwlock.ts";
 import { EXCLUSIVE } from "./lwmode.ts";
 import { Pgproc } from "./pgproc.ts";
@@ -140,8 +142,8 @@ export async function runDetached(p: Process, cluster: Cluster, mask: SignalMask
   await mask.open(p);
   await p.shmdt(cluster.segment.memory.addr);
   for (let look = LOOK_MILLIS; !over; look = Math.min(2 * look, LOOK_MAX_MILLIS)) {
-    const unslept = await p.sleep(look);
-    if (unslept <= 0 && (await p.getppid()) !== cluster.postmaster) p.exit(1);
+    const unslept = await p.sleep(look < LOOK_MAX_MILLIS ? look : untilTick(look));
+    if (unslept <= 0) await exitIfOrphaned(p, cluster);
   }
   return p.exit(0);
 }

@@ -27,4 +27,13 @@ export function setClock(other: Clock | null): void {
 }
 
 export const now = (): number => clock.now();
+/**
+ * Milliseconds to the next tick, of which there is one in `millis`: processes of a thread that have
+ * nothing to do wake it together, and not each by itself.
+ */
+export function untilTick(millis: number): number {
+  const left = millis - (now() % millis);
+  return left < millis / 10 ? left + millis : left;
+}
+
 export const spend = (micros: number): void => clock.spend(micros);

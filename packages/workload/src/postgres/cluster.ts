@@ -36,6 +36,8 @@ export interface Cluster {
   readonly heap: Heap;
   readonly processors: Processors;
   readonly postmaster: number;
+  /** When a child last saw that it lives. */
+  readonly seen: { at: number };
   /** Zero of the clock of alarms, in ms. */
   readonly epoch: number;
 }

@@ -41,6 +41,7 @@ export async function createCluster(
     heap: new Heap(),
     processors: new Processors(settings.processors),
     postmaster: p.pid,
+    seen: { at: now() },
     epoch: now(),
   };
   initMemory(memoryOf(p, cluster), layout, settings);

@@ -5,7 +5,9 @@
  * now and then, and leaves with status 1 once that has changed. [PG-36]
  */
 import { ESRCH } from "@jailyard/abi/errno";
-import { now } from "./clock.ts";
+import type { Process } from "@jailyard/trap/process";
+import { now, untilTick } from "./clock.ts";
+import type { Cluster } from "./cluster.ts";
 import { S_ASLEEP, S_LATCH, S_PID } from "./layout.ts";
 import type { Pgproc } from "./pgproc.ts";
 import { errnoOf } from "./report.ts";
@@ -13,6 +15,8 @@ import { errnoOf } from "./report.ts";
 /** First look, and the longest between two: who sleeps long costs little. */
 const PARENT_LOOK_MILLIS = 100;
 const PARENT_LOOK_MAX_MILLIS = 1000;
+/** What one child of the server has seen so lately the others need not ask. */
+const SEEN_MILLIS = 50;
 
 /** SetLatch of the process in `slot`. */
 export async function setLatch(me: Pgproc, slot: number): Promise<void> {
@@ -41,7 +45,8 @@ export async function waitLatch(me: Pgproc, millis: number): Promise<void> {
   let look = PARENT_LOOK_MILLIS;
   Atomics.store(words, row + S_ASLEEP, 1);
   while (Atomics.load(words, row + S_LATCH) === 0 && !me.dying) {
-    const left = Math.min(end - now(), look);
+    const next = look < PARENT_LOOK_MAX_MILLIS ? look : untilTick(look);
+    const left = Math.min(end - now(), next);
     if (left <= 0) break;
     const unslept = await me.p.sleep(left);
     me.afterSignal();
@@ -53,6 +58,11 @@ export async function waitLatch(me: Pgproc, millis: number): Promise<void> {
 }
 
 /** The postmaster is gone: exit with status 1. */
-export async function leaveIfOrphaned(me: Pgproc): Promise<void> {
-  if ((await me.p.getppid()) !== me.cluster.postmaster) me.p.exit(1);
+export const leaveIfOrphaned = (me: Pgproc): Promise<void> => exitIfOrphaned(me.p, me.cluster);
+
+/** The same for a child that has no slot. */
+export async function exitIfOrphaned(p: Process, { postmaster, seen }: Cluster): Promise<void> {
+  if (now() - seen.at < SEEN_MILLIS) return;
+  if ((await p.getppid()) !== postmaster) p.exit(1);
+  seen.at = now();
 }

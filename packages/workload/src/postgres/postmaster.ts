@@ -9,7 +9,7 @@ import type { Process, WaitResult } from "@jailyard/trap/process";
 import { ROLES } from "./auxiliary.ts";
 import { Children, type End } from "./children.ts";
 import { Clients } from "./clients.ts";
-import { now } from "./clock.ts";
+import { now, untilTick } from "./clock.ts";
 import { type Cluster, memoryOf } from "./cluster.ts";
 import { createCluster } from "./creation.ts";
 import { dueAlarms } from "./heavy.ts";
@@ -173,7 +173,7 @@ export class Postmaster {
 
   /** Alarms are its business up to 9.4 only, progress while there are clients. */
   #napMillis(): number {
-    if (this.#clients === null) return IDLE_MILLIS;
+    if (this.#clients === null) return untilTick(IDLE_MILLIS);
     return this.#settings.profile.heavyWait === "semaphore" ? ALARMS_MILLIS : PROGRESS_MILLIS;
   }
 
