@@ -166,3 +166,16 @@ test("an interruption leaves a partial result, and nothing that runs", async () 
   expect(resultOf(result, "convoy").operations).toBeGreaterThan(0);
   expect(result.repetitions[0].events.map(({ what }) => what)).toContain("stop");
 });
+
+test("servers that share a name space collide, and events and a sentence say so", async () => {
+  const options = { postgres: { version: "8.1" } };
+  const result = await run({
+    ...{ workloads: { postgres: 1 }, options, model: "flat", jails: 2, procs: 2, seconds: 2 },
+  });
+  const found = result.repetitions[0].events.filter(({ what }) => what === "collision");
+  expect(found.map(({ jail }) => jail)).toContain("jail1"); // jail2 came later, and took its sets
+  expect(found[0].text).toMatch(
+    /^somebody removed what this server uses: FATAL: {2}sem\w+\(.*\) failed: I\w+ \w+$/,
+  );
+  expect(sentencesOf(result)).toContainEqual(expect.stringMatching(/^Collision in jail\d: some/));
+});

@@ -43,7 +43,7 @@ th.n, th.n .sort { text-align: right; } td.n { text-align: right; font-variant-n
 .strip { margin: .75rem 0 1rem; } .strip .lane { display: grid; grid-template-columns: 7.5rem 1fr; align-items: center; min-height: 1.7rem; }
 .strip .name { color: var(--dim); font-size: .9rem; } .strip .line { position: relative; height: 1.7rem; margin: 0 1rem; border-bottom: 1px solid var(--line); }
 .strip .mark, .strip .figures span { position: absolute; transform: translateX(-50%); bottom: 0; cursor: default; } .strip .figures { border: 0; } .strip .figures span { color: var(--dim); font-size: .8rem; white-space: nowrap; }
-.strip .refusal, .strip .wrong, .strip .death, .strip .deadlock { color: var(--hot); }
+.strip .refusal, .strip .collision, .strip .wrong, .strip .death, .strip .deadlock { color: var(--hot); }
 td:first-child { white-space: nowrap; } tbody tr:hover { background: var(--soft); } tr.found, tr.found:hover { background: color-mix(in srgb, var(--accent) 22%, var(--paper)); outline: 3px solid var(--accent); outline-offset: -3px; }
 section:target h2 { border-top: 3px solid var(--accent); }
 .search { display: flex; gap: .6rem; align-items: baseline; flex-wrap: wrap; }

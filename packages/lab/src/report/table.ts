@@ -20,7 +20,7 @@ export const number = (value: number, shown: string): Cell => ({
 });
 
 /** Rows that are laid out at once; the script shows more of them, and searches all. */
-export const ROWS_AT_ONCE = 100;
+const ROWS_AT_ONCE = 100;
 /** Tables that are shorter than this need no search. */
 const SEARCHED_FROM = 8;
 

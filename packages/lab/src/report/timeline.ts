@@ -9,6 +9,7 @@ const MARKS: Readonly<Record<RunEvent["what"], string>> = {
   start: "○",
   go: "▶",
   refusal: "▲",
+  collision: "◆",
   wrong: "✖",
   deadlock: "∞",
   death: "✝",

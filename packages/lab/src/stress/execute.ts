@@ -237,12 +237,12 @@ class Execution {
     this.#gauges.begin();
     this.#lockWatch.begin(this.#settings.seconds);
     const waits = setInterval(() => void this.#waits.look(), LOOK_MS);
-    await Promise.all(this.#parties.map((party) => party.go()));
     const watch = setInterval(() => this.#tell("run", 0, 0), PROGRESS_MS);
     const stop = (): void => void this.#stop();
-    this.#signal?.addEventListener("abort", stop);
-    if (this.#interrupted) stop();
     try {
+      await Promise.all(this.#parties.map((party) => party.go()));
+      this.#signal?.addEventListener("abort", stop);
+      if (this.#interrupted) stop();
       if (this.#settings.shared) await this.#together();
       await this.#allEnded(this.#settings.seconds * 1000 + 2 * patienceMs(this.#parties.length));
     } finally {

@@ -30,6 +30,7 @@ export class PostgresParty implements Party {
   readonly #slicesMax: number;
   #seen = 0;
   #slices = 0;
+  #collided = false;
   #watch: NodeJS.Timeout | null = null;
 
   private constructor(instance: Instance, start: ServerStart, tally: Tally, log: Log) {
@@ -43,10 +44,15 @@ export class PostgresParty implements Party {
       log.event("start", this, "the server accepts connections");
     });
     instance.process.on("record", (record) => {
-      const { type, what, text } = record as PostgresRecord & {
+      const { type, what, text, level } = record as PostgresRecord & {
         what: ChaosRecord["what"];
         text: string;
+        level: string;
       };
+      if (type === "log" && !this.#collided && isCollision(level, text)) {
+        this.#collided = true; // each of its processes says so
+        log.event("collision", this, `somebody removed what this server uses: ${level}:  ${text}`);
+      }
       if (type !== "chaos") return;
       if (what === "wrong") tally.wrong++;
       log.event(what, this, text);
@@ -119,3 +125,7 @@ export class PostgresParty implements Party {
     this.#tally.server(result);
   }
 }
+
+/** A server finds that its set or segment is gone: nobody who sees only his own removes it. */
+const isCollision = (level: string, text: string): boolean =>
+  /^(FATAL|PANIC)$/.test(level) && /failed: (Identifier removed|Invalid argument)/.test(text);

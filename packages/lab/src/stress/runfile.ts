@@ -74,6 +74,7 @@ export const EVENTS = [
   "start",
   "go",
   "refusal",
+  "collision",
   "wrong",
   "deadlock",
   "death",

@@ -32,6 +32,7 @@ export function sentencesOf(run: RunFile): string[] {
     chaosSentence(run.repetitions.flatMap(({ events }) => events)),
     ...contention(run),
     ...deadlocks(run),
+    ...collisions(run),
     schedule(run),
     ...refusals(run),
     ...fullLimits(run.repetitions),
@@ -157,6 +158,16 @@ function contention({ interference }: RunFile): string[] {
   ];
   const first = `Processes waited ${timeText(all / 1e6)} in System V calls, all added up: ${parts.join(", ")}.`;
   return [first, ...told];
+}
+
+/** The first of them in words: the others are like it. */
+function collisions({ repetitions }: RunFile): string[] {
+  const all = repetitions.flatMap(({ events }) => events.filter((e) => e.what === "collision"));
+  const jails = [...new Set(all.map(({ jail }) => jail))];
+  if (jails.length === 0) return [];
+  const others =
+    jails.length > 1 ? `, and the like in ${plural(jails.length - 1, "other jail")}` : "";
+  return [`Collision in ${jails[0]}: ${all[0].text}${others}.`];
 }
 
 /** At which lock jails made one another wait, where that is most of it. */
