@@ -239,7 +239,7 @@ describe("bad input is one line, and status 1 as stress-ng has it", () => {
     [["--fail", "p99(convoy.wait)>3"], /workload "convoy" is not in the mix/],
     [["--scenario", "nix.yaml"], /nix\.yaml: no such file/],
     [["--json", "no/such/x.json"], /--json no\/such\/x\.json: there is no directory no\/such/],
-    [["--json", "x", "--report", "./x"], /--json and --report are both x; name two files/],
+    [["--json", "x", "--report", "./x"], /--json and --report are both \.\/x; name two files/],
     [["--fail", "p99(wait)>5parsec"], /no figure "5parsec"; .*numbers may have ns us/],
     [["--report", "no/such/x.html"], /--report no\/such\/x\.html: there is no directory/],
     [["-o", "semmni=3"], /did you mean kern\.ipc\.semmni/],

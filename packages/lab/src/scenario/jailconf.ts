@@ -6,7 +6,7 @@
  */
 
 import { globSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, isAbsolute, join, normalize } from "node:path";
 import {
   type ConfJail,
   isPattern,
@@ -50,11 +50,11 @@ export const writtenJails = (file: string): ConfJail[] =>
 
 function readConf(file: string, unset?: (name: string) => string | null): ConfJail[] {
   const include = (pattern: string, from: string) => {
-    const path = resolve(dirname(from), pattern);
+    const path = isAbsolute(pattern) ? pattern : join(dirname(from), pattern);
     const files = isPattern(pattern) ? globSync(path).sort() : [path];
     return files.map((one) => ({ file: one, text: textOf(one) }));
   };
-  return parseJailConf(resolve(file), textOf(file), include, unset);
+  return parseJailConf(normalize(file), textOf(file), include, unset);
 }
 
 function withErrors<T>(read: () => T): T {
