@@ -59,7 +59,7 @@ test("a change of what another removes is done before, or told that the jail is 
       tool(host, "jail", "-m", "name=web", "host.hostname=x"),
     ]);
     expect(removed.status).toBe(0);
-    if (changed.status !== 0) expect(changed.err.join()).toMatch(/jail "web" not found$/);
+    if (changed.status !== 0) expect(changed.err.join()).toMatch(/"web" not found$/);
     expect((await tool(host, "jls", "-j", "web")).status).toBe(1);
   }
 });
