@@ -182,6 +182,17 @@ describe("compare", () => {
     expect(none(runOf(2, { lock, slices: 3, perSlice: 20 }))).toEqual([]); // too few for a p99
   });
 
+  test("a lock that one run alone waited for is told of", () => {
+    const told = compare(runOf(1), runOf(2, { lock: "mutex msq" })).oneSided;
+    expect(told).toMatchObject([{ lock: "mutex msq", run: "after" }]);
+    expect(told[0].sentence).toMatch(
+      /^mutex msq was waited for in the second run \(.* waits\/s, .* s\/s\), and in the first hardly or not at all$/,
+    );
+    expect(compare(runOf(1, { lock: "x" }), runOf(2, { lock: "x" })).oneSided).toEqual([]);
+    const few = runOf(2, { lock: "x", slices: 3, perSlice: 20 });
+    expect(compare(few, runOf(1)).oneSided).toEqual([]);
+  });
+
   test("a lock in five repetitions is drawn by repetition", () => {
     const lock = "pool";
     const one = (scale: number, seed: number) =>

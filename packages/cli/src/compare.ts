@@ -30,7 +30,7 @@ export function addCompare(program: Command, run: (status: number) => void): voi
     });
 }
 
-function printComparison({ changed, cautions, differences }: Comparison): void {
+function printComparison({ changed, cautions, differences, oneSided }: Comparison): void {
   if (changed.length > 0) {
     print(bold("What was changed"));
     print(
@@ -60,6 +60,7 @@ function printComparison({ changed, cautions, differences }: Comparison): void {
     print();
   }
   for (const { sentence } of differences.filter(isSure)) print(wrapped(`${sentence}.`));
+  for (const { sentence } of oneSided) print(wrapped(`${sentence}.`));
   const known = differences.filter(({ interval }) => interval !== null);
   if (known.length > 0 && !known.some(isSure)) print("  Nothing differs by more than chance.");
   if (differences.length > 0 && known.length === 0) {

@@ -11,7 +11,13 @@ import {
   ratioOf,
   type Statistic,
 } from "./bootstrap.ts";
-import { eventDifferences, lockDifferences, sentenceOf } from "./comparelocks.ts";
+import {
+  eventDifferences,
+  lockDifferences,
+  type OneSided,
+  oneSided,
+  sentenceOf,
+} from "./comparelocks.ts";
 import type { RunFile } from "./runfile.ts";
 
 export interface Difference extends Ratio {
@@ -37,6 +43,8 @@ export interface Comparison {
   /** What has to be known before one believes it. */
   readonly cautions: readonly string[];
   readonly differences: readonly Difference[];
+  /** Locks that only one of the runs waited for. */
+  readonly oneSided: readonly OneSided[];
 }
 
 export function compare(before: RunFile, after: RunFile): Comparison {
@@ -54,6 +62,7 @@ export function compare(before: RunFile, after: RunFile): Comparison {
     changed: changedIn(before, after),
     cautions: cautionsOf(before, after, repetitions, differences),
     differences: [...differences, ...locks],
+    oneSided: oneSided(before, after),
   };
 }
 

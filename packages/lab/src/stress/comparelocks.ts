@@ -101,6 +101,35 @@ function common(
     .map(([lock, before]) => [lock, before as LockSlice[][], b.get(lock) as LockSlice[][]]);
 }
 
+/** A lock that one run waited for, and the other not at all, or too little for its file to have it. */
+export interface OneSided {
+  readonly lock: string;
+  readonly run: "before" | "after";
+  /** How many processes waited for it on average. */
+  readonly waiting: number;
+  readonly sentence: string;
+}
+
+/** Those with most waiting first. */
+export function oneSided(before: RunFile, after: RunFile): OneSided[] {
+  const [a, b] = [slicesOf(before), slicesOf(after)];
+  return [...onlyIn(a, b, "before"), ...onlyIn(b, a, "after")]
+    .sort((x, y) => y.waiting - x.waiting)
+    .slice(0, KEPT);
+}
+
+function onlyIn(own: Slices, other: Slices, run: OneSided["run"]): OneSided[] {
+  return [...own].flatMap(([lock, all]) => {
+    const part = wholePart(all.flat());
+    if (other.has(lock) || part.operations < WAITS_MIN) return [];
+    const waiting = part.nanos / 1e9 / part.seconds;
+    const [which, rest] = run === "before" ? ["first", "second"] : ["second", "first"];
+    const waits = `${figureText(part.operations / part.seconds)} waits/s, ${figureText(waiting)} s/s`;
+    const sentence = `${lock} was waited for in the ${which} run (${waits}), and in the ${rest} hardly or not at all`;
+    return [{ lock, run, waiting, sentence }];
+  });
+}
+
 function partsOf(all: readonly (readonly LockSlice[])[], drawn: boolean): WaitPart[] {
   return drawn ? all.map(wholePart) : all.flat().map(partOf);
 }
