@@ -47,6 +47,7 @@ describe("jail_get(2)", () => {
       "children.cur": 0,
       "allow.sysvipc": false,
       "allow.suser": true,
+      changes: 1,
       sysvmsg: "disable",
       sysvsem: "new",
       sysvshm: "inherit",

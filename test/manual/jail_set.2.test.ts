@@ -1,5 +1,6 @@
 import {
   EAGAIN,
+  EBUSY,
   EEXIST,
   EINVAL,
   ENAMETOOLONG,
@@ -45,6 +46,21 @@ describe("jail_set(2)", () => {
     const root = process(k);
     expect(create(k, { name: "web" }, root).jid).toBe(1);
     expect(root.td_retval).toBe(1);
+    expect(ending(k)).toEqual({});
+  });
+
+  test("changes a jail as it was looked at, or tells that another has changed it since", () => {
+    const { k } = bench();
+    create(k, { name: "web" });
+    expect(set(k, { name: "web", "host.hostname": "a" }, JAIL_UPDATE, null, 1).error).toBe(OK);
+    const late = set(k, { name: "web", "host.hostname": "b" }, JAIL_UPDATE, null, 1);
+    const why = "another changed it meanwhile: look at it with jls, and try again";
+    expect(late).toEqual(failure(EBUSY, why));
+    const pr = [...k.prisons][1];
+    expect(pr).toMatchObject({ pr_hostname: "a", pr_changes: 2 });
+    expect(update(k, { name: "web", "host.hostname": "c" }).error).toBe(OK); // whoever did not look
+    expect(pr).toMatchObject({ pr_hostname: "c", pr_changes: 3 });
+    jailRemove(k, null, 1);
     expect(ending(k)).toEqual({});
   });
 

@@ -33,9 +33,10 @@ export function set(
   params: JailParams,
   flags: number,
   td: Thread | null = null,
+  changes = 0,
 ): Result {
   const out: JailOut = { errmsg: "" };
-  const error = jailSet(k, td, params, flags, out);
+  const error = jailSet(k, td, params, flags, out, changes);
   return { error, errmsg: out.errmsg, jid: out.jid };
 }
 export const create = (k: Kernel, params: JailParams, td: Thread | null = null): Result =>

@@ -40,6 +40,8 @@ export interface JailInfo {
   "children.cur": number;
   "allow.sysvipc": boolean;
   "allow.suser": boolean;
+  /** Which change by jail_set(2) this is, from 1, for its third argument. Ours, and no parameter. */
+  changes: number;
   /** Absent while the module is. [JAIL-7] */
   sysvmsg?: JailSysName;
   sysvsem?: JailSysName;

@@ -312,7 +312,7 @@ const rctlListCall = <T>(call: (k: Kernel, td: Thread, filter: string, out: T[])
   });
 
 const jailSetCall = withRecord<JailParams>((k, tf, td, params, a) =>
-  jailSet(k, td, params, a[1], tf.jail),
+  jailSet(k, td, params, a[1], tf.jail, a[2]),
 );
 
 const jailGetCall = withRecord<JailParams>((k, tf, td, params, a) =>

@@ -167,6 +167,7 @@ function jailInfo(k: Kernel, me: Prison, pr: Prison): JailInfo {
     "children.cur": pr.pr_childcount,
     "allow.sysvipc": pr.pr_allow_sysvipc,
     "allow.suser": pr.pr_allow_suser,
+    changes: pr.pr_changes,
   };
   const { jailsys } = k.model;
   for (const f of FACILITIES) {

@@ -7,6 +7,7 @@
  */
 import {
   EAGAIN,
+  EBUSY,
   EEXIST,
   EINVAL,
   ENAMETOOLONG,
@@ -78,10 +79,11 @@ interface JailCall {
 }
 
 /**
- * jail_set(2). Without a process behind it (`td` null) it cannot attach.
+ * jail_set(2). Without a process behind it (`td` null) it cannot attach. `changes`, ours: the jail has
+ * to be as it was when jail_get gave this number; 0: as it may be.
  *
  * @returns OK, the jid in td_retval and `out.jid`; EPERM, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR,
- * EAGAIN or EEXIST, nothing changed, `out.errmsg` the kernel's text if it has one [JAIL-36]
+ * EAGAIN, EEXIST, or EBUSY for one that was changed meanwhile, nothing changed, `out.errmsg` the kernel's text if it has one [JAIL-36]
  */
 export function jailSet(
   k: Kernel,
@@ -89,6 +91,7 @@ export function jailSet(
   params: JailParams,
   flags: number,
   out: JailOut,
+  changes = 0,
 ): Errno {
   out.errmsg = "";
   const me = prisonOf(k, td);
@@ -110,10 +113,15 @@ export function jailSet(
   error = checkRequest(call);
   if (error === OK) error = findByJid(k, call);
   if (error === OK) error = findByName(k, call);
+  if (error === OK && changes !== 0) error = checkUnchanged(call, changes);
   if (error === OK && call.pr === null) error = checkCreation(k, call);
   if (error === OK) error = checkValues(k, call);
   return error === OK ? carryOut(k, call) : error;
 }
+
+/** Two who change one jail at once: one wins, the other is told. */
+const checkUnchanged = (call: JailCall, changes: number): Errno =>
+  call.pr === null || call.pr.pr_changes === changes ? OK : fail(call, EBUSY, JAIL_36, CHANGED);
 
 const fail = ({ td, out }: JailCall, error: Errno, reason: Reason, errmsg = ""): Errno =>
   jailError(td, out, error, reason, errmsg);
@@ -131,6 +139,7 @@ function checkFlags(td: Thread | null, me: Prison, flags: number, out: JailOut):
   return mayJail(td) && !cannotAttach ? OK : jailError(td, out, EPERM, JAIL_36);
 }
 
+const CHANGED = "another changed it meanwhile: look at it with jls, and try again";
 const MUST_PERSIST = "new jail must persist or attach";
 
 /** Steps 6 to 9. */
@@ -316,6 +325,7 @@ function checkJailsys(k: Kernel, call: JailCall, f: Facility): Errno {
 function carryOut(k: Kernel, call: JailCall): Errno {
   const { td, flags, request, out } = call;
   const pr = call.pr ?? create(k, call);
+  pr.pr_changes++;
   rename(k, call, pr);
   if (request.hostname !== undefined) pr.pr_hostname = request.hostname;
   if (request.persist === true) prisonPersist(k, pr, true);

@@ -28,6 +28,8 @@ export interface Prison {
   pr_persist: boolean;
   pr_allow_sysvipc: boolean;
   pr_allow_suser: boolean;
+  /** How often jail_set has made or changed it. */
+  pr_changes: number;
   /** children.max, and how many descendants there are, dying ones included. */
   pr_childmax: number;
   pr_childcount: number;
@@ -54,6 +56,7 @@ export function newPrison(serial: number, jid: Jid, name: string, parent: Prison
     pr_persist: false,
     pr_allow_sysvipc: false,
     pr_allow_suser: true,
+    pr_changes: 0,
     pr_childmax: 0,
     pr_childcount: 0,
     pr_uref: 0,

@@ -122,7 +122,7 @@ async function change(
   how: JailHow,
   jail: JailInfo,
 ): Promise<string | null> {
-  const jid = await call(p, title, params, JAIL_UPDATE, how);
+  const jid = await call(p, title, params, JAIL_UPDATE, how, jail.changes);
   if (typeof jid === "string") return jid;
   if (how.verbose) p.print(`${jail.name}: updated`);
   return null;
@@ -160,8 +160,9 @@ export async function call(
   params: JailParams,
   flags: number,
   { verbose }: Pick<JailHow, "verbose">,
+  changes = 0,
 ): Promise<number | string> {
-  const result = await attempt(p.jail_set(params, flags));
+  const result = await attempt(p.jail_set(params, flags, changes));
   const prefix = title === "" ? "" : `${title}: `;
   if (verbose)
     p.print(`${prefix}${callText(params, flags)}${failed(result) ? `: ${reasonOf(result)}` : ""}`);

@@ -301,9 +301,10 @@ const setcred: Def = {
 function jailCall(sysno: number, leave: Def["leave"]): Def {
   return {
     sysno,
-    enter(u, [params, flags]) {
+    enter(u, [params, flags, changes]) {
       json(u, record(params, "parameters"), "the parameters");
       u.frame.a[1] = int(flags ?? 0, "flags");
+      u.frame.a[2] = int(changes ?? 0, "changes");
     },
     leave,
   };

@@ -155,7 +155,8 @@ export interface Calls<M extends Mode> {
   unlink(path: string): Ret<M, void>;
 
   /** Booleans as `persist` / `nopersist`; sysv* as 0, 1, 2. @returns jid. */
-  jail_set(params: JailParams, flags: number): Ret<M, Jid>;
+  /** `changes`: refuse with EBUSY if the jail is not as it was when jail_get gave this number. */
+  jail_set(params: JailParams, flags: number, changes?: number): Ret<M, Jid>;
   /** By jid or name; `lastjid` walks. Throws ENOENT at the end of the walk. */
   jail_get(query: JailParams, flags?: number): Ret<M, JailInfo>;
   jail_attach(jid: number): Ret<M, void>;

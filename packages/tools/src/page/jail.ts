@@ -18,6 +18,8 @@ export const page: Page = {
       "allow.suser, sysvmsg, sysvsem and sysvshm; the last three are disable, new or " +
       "inherit. A jail must persist or have a command, which is a tool or the file of a " +
       "program and runs in the jail.",
+    "-m changes the jail as it was when it looked: if another administrator changes it in that " +
+      "moment, one of them wins, and the other is told and has changed nothing. -f does not look.",
     "-r sends SIGTERM to the processes of a jail and of those below it, waits ten seconds " +
       "at most, then removes the jails; -R removes them at once.",
     "With -f jails are those of a jail.conf(5), all of them or those that are named: with " +
