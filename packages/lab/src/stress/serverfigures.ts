@@ -46,7 +46,11 @@ export const WORDS: Readonly<Record<string, string>> = {
   "LWLock:BufferContent": "a page that others change",
   "LWLock:ProcArray": "the list of running transactions",
   "IPC:ProcArrayGroupUpdate": "another backend that ends their transaction with its own",
+  "IPC:XactGroupUpdate": "another backend that notes their commit with its own",
+  "LWLock:XidGen": "the next transaction number",
   "IO:WALSync": "the disk, to flush the write-ahead log",
+  "IO:DataFileSync": "the disk, to flush tables at a checkpoint",
+  "IO:ControlFileSync": "the disk, to note a checkpoint",
 };
 /** Waits that are spoken of: how many, and from which share on. */
 const TOLD = { most: 3, least: 0.02 } as const;
