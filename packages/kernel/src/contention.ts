@@ -3,7 +3,6 @@ import {
   type Blame,
   type Contention,
   type Counts,
-  type LockKind,
   type LockStats,
   type LockUse,
   type Mechanism,
@@ -18,7 +17,7 @@ import { eventName } from "./eventwait.ts";
 import { objectsOf, tableOf } from "./facility.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LockCounters } from "./lockbook.ts";
-import { plainName } from "./lockname.ts";
+import { KIND_NAMES, plainName } from "./lockname.ts";
 import {
   bucketValue,
   K_EVENT,
@@ -33,13 +32,14 @@ import {
 } from "./profile.ts";
 import { waiting } from "./waitfor.ts";
 
-const KINDS: Readonly<Record<number, readonly [LockKind, Mechanism]>> = {
-  [K_SEM]: ["sem", "sem"],
-  [K_SEMPAGE]: ["page", "sem"],
-  [K_MSGPAGE]: ["page", "msg"],
-  [K_SEND]: ["send", "msg"],
-  [K_RECEIVE]: ["receive", "msg"],
-  [K_GATE]: ["gate", "gate"],
+/** Of the global mutexes each belongs to another. */
+const MECHANISMS: Readonly<Record<number, Mechanism>> = {
+  [K_SEM]: "sem",
+  [K_SEMPAGE]: "sem",
+  [K_MSGPAGE]: "msg",
+  [K_SEND]: "msg",
+  [K_RECEIVE]: "msg",
+  [K_GATE]: "gate",
 };
 
 type Key = Pick<LockCounters, "kind" | "ix" | "stamp" | "num">;
@@ -102,11 +102,10 @@ export function lockStats(
 
 function lockOf(counters: LockCounters, uses: readonly LockUse[], longest: number): LockStats {
   const { kind, id, num, owner, label, taken, changes } = counters;
-  const [name, mechanism] =
-    kind === K_MUTEX ? (["mutex", counters.ix === MSQ_MTX ? "msg" : "sem"] as const) : KINDS[kind];
+  const mutexOf = counters.ix === MSQ_MTX ? "msg" : "sem";
   return {
-    kind: name,
-    mechanism,
+    kind: KIND_NAMES[kind],
+    mechanism: kind === K_MUTEX ? mutexOf : MECHANISMS[kind],
     name: plainName(kind, id, kind === K_MUTEX ? counters.ix : num),
     label,
     id,

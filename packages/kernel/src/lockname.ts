@@ -1,4 +1,5 @@
 /** How locks are called. */
+import type { LockKind } from "@jailyard/abi/contention";
 import { ipcidToIx } from "@jailyard/abi/ipc";
 import { MSQ_MTX } from "./commons.ts";
 import { tableOf } from "./facility.ts";
@@ -13,6 +14,17 @@ import {
   K_SEND,
   OTHERS,
 } from "./profile.ts";
+
+/** What statistics call the kinds of locks. */
+export const KIND_NAMES: Readonly<Record<number, LockKind>> = {
+  [K_SEM]: "sem",
+  [K_SEMPAGE]: "page",
+  [K_MSGPAGE]: "page",
+  [K_SEND]: "send",
+  [K_RECEIVE]: "receive",
+  [K_GATE]: "gate",
+  [K_MUTEX]: "mutex",
+};
 
 export interface LockName {
   readonly name: string;

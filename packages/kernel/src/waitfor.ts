@@ -1,17 +1,11 @@
 /** Who waits for whom, now: what the profile knows of each process that sleeps, and rings of them. */
-import type { Deadlock, LockKind, Waiting } from "@jailyard/abi/contention";
+import type { Deadlock, Waiting } from "@jailyard/abi/contention";
 import type { Pid } from "@jailyard/abi/types";
 import { eventOf, toldOwner } from "./eventwait.ts";
 import type { Kernel } from "./kernel.ts";
-import { nameOf } from "./lockname.ts";
-import { K_RECEIVE, K_SEM, K_SEND, OTHERS } from "./profile.ts";
+import { KIND_NAMES, nameOf } from "./lockname.ts";
+import { OTHERS } from "./profile.ts";
 import { type Thread, ZOMBIE } from "./thread.ts";
-
-const KINDS: Readonly<Record<number, LockKind>> = {
-  [K_SEM]: "sem",
-  [K_SEND]: "send",
-  [K_RECEIVE]: "receive",
-};
 
 /** Every process that sleeps for a semaphore or a queue and has not been woken, or says that it waits. */
 export function waiting(k: Kernel): Waiting[] {
@@ -38,7 +32,7 @@ function lockWaitOf(k: Kernel, { tid, p_pid: pid, p_comm: comm }: Thread): Waiti
   const { [tid]: sinceNanos } = waits.began;
   const { [tid]: owner } = waits.owner;
   return {
-    ...{ pid, jid: k.profile.jidOf(pid), comm, lock: name, label, kind: KINDS[kind], id, num },
+    ...{ pid, jid: k.profile.jidOf(pid), comm, lock: name, label, kind: KIND_NAMES[kind], id, num },
     event: eventOf(k.profile, pid),
     sinceNanos,
     holder: holder(k, owner, waits.told[tid] === 1),

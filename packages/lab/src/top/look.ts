@@ -155,11 +155,10 @@ function lockRows(now: YardSample, last: YardSample | null, growth: Growth): Loc
   });
 }
 
-function holderText(
-  { names }: YardSample,
-  { pid, jid, ended }: NonNullable<Waiting["holder"]>,
-): string {
-  return `${pid} (${jailText(names[jid] ?? `${jid}`)}${ended ? ", ended" : ""})`;
+const jailOf = ({ names }: YardSample, jid: number): string => jailText(names[jid] ?? `${jid}`);
+
+function holderText(now: YardSample, { pid, jid, ended }: NonNullable<Waiting["holder"]>): string {
+  return `${pid} (${jailOf(now, jid)}${ended ? ", ended" : ""})`;
 }
 
 function sleeperRows(now: YardSample): SleeperRow[] {
@@ -167,7 +166,7 @@ function sleeperRows(now: YardSample): SleeperRow[] {
   const blocked = blockedBy(now.waiting);
   return now.waiting.map((one) => ({
     pid: one.pid,
-    jail: jailText(now.names[one.jid] ?? `${one.jid}`),
+    jail: jailOf(now, one.jid),
     comm: one.comm,
     slept: Math.max(0, now.atNanos - one.sinceNanos) / NANOS,
     lock: lockText({ name: one.lock, label: one.label }),
@@ -229,11 +228,11 @@ export function treeOf({ sample }: Look, rows: readonly SleeperRow[]): SleeperRo
 }
 
 function awakeRow(
-  { names }: YardSample,
+  now: YardSample,
   { pid, jid, ended }: NonNullable<Waiting["holder"]>,
   blocks: number,
 ): SleeperRow {
-  const jail = jailText(names[jid] ?? `${jid}`);
+  const jail = jailOf(now, jid);
   const comm = ended ? "(ended)" : "(awake)";
   return { pid, jail, comm, slept: null, lock: "", holder: "", blocks, deadlock: false, depth: 0 };
 }

@@ -5,16 +5,7 @@
  */
 import type { Contention, LockKind } from "@jailyard/abi/contention";
 import type { Yard } from "@jailyard/host/yard";
-import { plainName } from "@jailyard/kernel/lockname";
-import {
-  K_GATE,
-  K_MSGPAGE,
-  K_MUTEX,
-  K_RECEIVE,
-  K_SEM,
-  K_SEMPAGE,
-  K_SEND,
-} from "@jailyard/kernel/profile";
+import { KIND_NAMES, plainName } from "@jailyard/kernel/lockname";
 import {
   nameIn,
   R_BEGAN,
@@ -84,16 +75,6 @@ export interface TracedProcess {
   /** Nanoseconds since the yard began; null: it had not exited at the end. */
   exited: number | null;
 }
-
-const KINDS: Readonly<Record<number, LockKind>> = {
-  [K_SEM]: "sem",
-  [K_SEMPAGE]: "page",
-  [K_MSGPAGE]: "page",
-  [K_SEND]: "send",
-  [K_RECEIVE]: "receive",
-  [K_GATE]: "gate",
-  [K_MUTEX]: "mutex",
-};
 
 export class Recorder {
   /** Records of a thread's ring. */
@@ -195,10 +176,10 @@ export class Recorder {
   /** One object for each lock; its label is known at the end. */
   #lockOf({ [R_KIND]: kind, [R_ID]: id, [R_NUM]: num }: Int32Array): Lock {
     const name = plainName(kind, id, num);
-    const key = `${KINDS[kind]} ${name}`;
+    const key = `${KIND_NAMES[kind]} ${name}`;
     const labels = (): ReadonlyMap<string, string> => this.#labels;
     const lock = this.#locks.get(key) ?? {
-      kind: KINDS[kind],
+      kind: KIND_NAMES[kind],
       name,
       get label() {
         return labels().get(key) ?? null;
