@@ -2,7 +2,6 @@
  * A yard: one emulated host. boot() starts the kernel's thread; jails are threads that piscina
  * runs; shutdown() leaves no thread alive.
  */
-import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import {
   type Contention,
@@ -31,12 +30,12 @@ import { endpoint } from "./endpoint.ts";
 import { Jail } from "./jail.ts";
 import { jailEntry } from "./jailentry.ts";
 import type { JailThread } from "./jailthread.ts";
-import { makeThreadsKillable } from "./killable.ts";
 import { Lifeline } from "./lifeline.ts";
 import { type Logger, makeLog } from "./log.ts";
 import { epochNow } from "./nanos.ts";
 import { PLACEMENTS, type Placement } from "./placement.ts";
 import { Tracing } from "./tracing.ts";
+import { setThreadFlags } from "./v8flags.ts";
 import type { YardConfig } from "./yardconfig.ts";
 import { YardError } from "./yarderror.ts";
 
@@ -57,11 +56,6 @@ const SLOTS = 512;
 /** Any limit below V8's own spares a thread 2 MiB of mapped builtins; see docs/performance.md. */
 const JAIL_MEMORY_MIB = 512;
 const JAIL_MEMORY_MIN = 16;
-/**
- * A thread allocates 1.3 MiB until its first program runs. V8's first semi-space has 1 MiB, so there was
- * a collection that kept most of it, in a second one: half a MiB and 2 ms more.
- */
-const SEMI_SPACE_MIB = 2;
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const file = (name: string): URL => new URL(`./${name}.worker.${extension}`, import.meta.url);
 const HOST = 0 as Jid;
@@ -145,8 +139,7 @@ export class Yard {
     promise.catch(() => {}); // not everybody races with it
     this.failed = promise;
     this.#fail = reject;
-    makeThreadsKillable();
-    setFlagsFromString(`--min-semi-space-size=${SEMI_SPACE_MIB}`); // of threads that start from now on
+    setThreadFlags();
     this.#worker = this.#startKernel();
     this.#kernelGone = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     this.#remote = wrap<Control>(endpoint(this.#worker, () => this.ringKernel()));
