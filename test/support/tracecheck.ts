@@ -53,7 +53,7 @@ function formProblems(event: TraceEvent): string[] {
   const all: Record<string, unknown> = { ...event };
   const missing = [...fields, "pid", "tid"].filter((field) => all[field] === undefined);
   const bad = ["ts", "dur"].filter((field) => {
-    const { [field]: value } = all;
+    const value = all[field];
     return value !== undefined && !(Number.isFinite(value) && (value as number) >= 0);
   });
   const ids = [event.pid, event.tid].every((id) => Number.isInteger(id) && id >= 0);

@@ -180,7 +180,7 @@ function usesByLock(
 
 function useOf(k: Kernel, row: number, blame: readonly Blame[], histograms: boolean): LockUse {
   const { points } = k.profile.tables;
-  const { [row]: jid } = points.jid;
+  const jid = points.jid[row];
   const waitNanos = Number(Atomics.load(points.waitNanos, row));
   return {
     jid,
@@ -215,7 +215,7 @@ function blamesByPoint(k: Kernel): Map<number, Blame[]> {
   for (let row = 0; row < shape.edges; row++) {
     if (edges.state[row] === 0) continue; // most are: to load their sums would take most of the time
     const nanos = Number(Atomics.load(edges.nanos, row));
-    const { [row]: count } = edges.count;
+    const count = edges.count[row];
     if (nanos === 0 && count === 0) continue;
     const own = blames.get(edges.point[row]) ?? [];
     blames.set(edges.point[row], own);

@@ -98,8 +98,8 @@ export function toldOwner({ tables: { named } }: Profile, pid: number): number {
 export function eventOver(profile: Profile, pid: number): void {
   if (!profile.on) return;
   const { named, points } = profile.tables;
-  const { [pid]: owner } = named.owner;
-  const { [pid]: since } = named.since;
+  const owner = named.owner[pid];
+  const since = named.since[pid];
   const point = Atomics.exchange(named.point, pid, 0) - 1;
   if (point < 0) return; // another thread was first
   Atomics.sub(points.waiting, point, 1);

@@ -55,7 +55,7 @@ const QUOTAS: Readonly<Partial<Record<SharedLimit, readonly [Facility, keyof Use
 
 /** Null: the limit is the host's. */
 function bySpace(k: Kernel, name: SharedLimit): Named | null {
-  const { [name]: quota } = QUOTAS;
+  const quota = QUOTAS[name];
   if (k.usage === null || quota === undefined) return null;
   const [f, what] = quota;
   let [fullest, most] = [0, 0];

@@ -46,7 +46,7 @@ const CROSSINGS = 8;
 export function likelyOwner({ sem }: SemPage, num: number, zero: boolean, pid: number): number {
   const last = sem.sempid[num];
   if (last === pid) return 0;
-  const { [num]: crossed } = sem.crossed;
+  const crossed = sem.crossed[num];
   const isLock = zero || crossed * CROSSINGS <= crossed + sem.matched[num];
   return isLock ? last : 0;
 }
@@ -150,10 +150,10 @@ export function waitOver({ profile }: Site, tid: number, verdict: number): void 
   const point = profile.on ? rows.point[tid] : 0;
   if (point === 0) return;
   const now = profile.nanos();
-  const { [tid]: began } = rows.began;
-  const { [tid]: since } = rows.since;
-  const { [tid]: blamed } = rows.blamed;
-  const { [tid]: woken } = rows.woken;
+  const began = rows.began[tid];
+  const since = rows.since[tid];
+  const blamed = rows.blamed[tid];
+  const woken = rows.woken[tid];
   const until = woken === 0 ? now : woken;
   if (Atomics.compareExchange(rows.point, tid, point, 0) !== point) return;
   profile.blame(point - 1, blamed, until - since);
@@ -187,7 +187,7 @@ export function semGiven(k: Site, page: SemPage, tid: number, sops: Sembufs): vo
   const { waits: all } = profile.tables;
   const pid = all.pid[tid];
   for (let i = 0; i < sops.count; i++) {
-    const { [i]: num } = sops.sem_num;
+    const num = sops.sem_num[i];
     if (page.sem.sempid[num] !== pid) semOwned(page, num, sops.sem_op[i], pid);
   }
   const now = profile.nanos();

@@ -29,8 +29,8 @@ function lockWaitOf(k: Kernel, { tid, p_pid: pid, p_comm: comm }: Thread): Waiti
   if (points.ix[row] === OTHERS) return null;
   const [kind, id, num] = [points.kind[row], points.id[row], points.num[row]];
   const { name, label } = nameOf(k, kind, id, num);
-  const { [tid]: sinceNanos } = waits.began;
-  const { [tid]: owner } = waits.owner;
+  const sinceNanos = waits.began[tid];
+  const owner = waits.owner[tid];
   return {
     ...{ pid, jid: k.profile.jidOf(pid), comm, lock: name, label, kind: KIND_NAMES[kind], id, num },
     event: eventOf(k.profile, pid),

@@ -82,7 +82,7 @@ function lasting(k: Kernel, now: number): Lasting {
     const row = Atomics.load(waits.point, tid) - 1;
     if (row < 0 || waits.pid[tid] !== p_pid) continue;
     const name = plainName(points.kind[row], points.id[row], points.num[row]);
-    const { [tid]: woken } = waits.woken;
+    const woken = waits.woken[tid];
     const rest = Math.max(0, now - waits.since[tid]);
     add(found.waits, points.jid[row], rest);
     add(found.locks, name, rest);

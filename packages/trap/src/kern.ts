@@ -130,7 +130,7 @@ export class KernelGate {
       if (slot < 0 || slot >= shape.slots) continue; // a thread that scribbles hurts only itself
       const row = thread.page.row(slot);
       this.bell[BELL_BUSY] = 1;
-      const { [row + SYSNO]: sysno } = words;
+      const sysno = words[row + SYSNO];
       this.watch?.begin(thread, slot, sysno, words[row + CAME]);
       dispatch(thread, slot, sysno);
       taken++;

@@ -42,7 +42,7 @@ function heatMap(
   const shown = order.slice(0, most).sort((a, b) => a - b);
   const largest = nanos.flat().reduce((a, b) => Math.max(a, b), 1);
   const cell = (from: number, to: number): Markup => {
-    const { [to]: value } = nanos[from];
+    const value = nanos[from][to];
     const heat = Math.round(100 * Math.sqrt(value / largest)); // small ones are to show too
     const text = timeText(value / 1e6);
     return html`<td class="heat" style="--share:${heat}%" title="${jails[from]} made ${jails[to]} wait ${text}">${value === 0 ? "" : text}</td>`;

@@ -82,11 +82,11 @@ export class LockWatch {
     const span = ix === null ? null : this.#spanOf(row, ix);
     if (span !== null) span.nanos += nanos - seen.nanos;
     seen.nanos = nanos;
-    const { [row]: hist } = points.waitHist;
+    const hist = points.waitHist[row];
     if (hist === 0 || hist === shape.hists) return; // that one is shared by those that found no other
     const at = (hist - 1) * HIST_BUCKETS;
     for (let bucket = 0; bucket < HIST_BUCKETS; bucket++) {
-      const { [at + bucket]: count } = hists.counts;
+      const count = hists.counts[at + bucket];
       if (count === 0) continue;
       const fresh = count - (seen.counts.get(bucket) ?? 0);
       if (fresh === 0) continue;
@@ -97,7 +97,7 @@ export class LockWatch {
 
   #spanOf(row: number, ix: number): Span {
     const { points } = this.#yard.commons.profile;
-    const { [row]: kind } = points.kind;
+    const kind = points.kind[row];
     const key = plainName(
       kind,
       points.id[row],

@@ -66,7 +66,7 @@ function headline({ settings, repetitions }: RunFile): string {
   const again = repetitions.length > 1 ? `, ${repetitions.length} times` : "";
   const how = `a second for ${figureText(seconds)} s${again}${times}.`;
   if (names.length === 1 && names[0] === POSTGRES_NAME) {
-    const { [POSTGRES_NAME]: options } = settings.options;
+    const options = settings.options[POSTGRES_NAME];
     return (
       `${plural(jails, `PostgreSQL ${options.version} server`)}, one in a jail, with ` +
       `${plural(procs, "client")} each (${loadText(options)}; ${mannerText(settings)}) did ` +

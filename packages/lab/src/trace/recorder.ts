@@ -141,7 +141,8 @@ export class Recorder {
   }
 
   #process(record: Int32Array): void {
-    const { [R_PID]: pid, [R_JID]: jid } = record;
+    const pid = record[R_PID];
+    const jid = record[R_JID];
     if (record[R_TYPE] === T_EXIT) {
       const process = this.processes.get(pid);
       if (process !== undefined) process.exited = numbersOf(record)[R_BEGAN];
@@ -161,7 +162,10 @@ export class Recorder {
   }
 
   #sumOf(record: Int32Array): WaitSum {
-    const { [R_PID]: pid, [R_JID]: jid, [R_ID]: id, [R_NUM]: num } = record;
+    const pid = record[R_PID];
+    const jid = record[R_JID];
+    const id = record[R_ID];
+    const num = record[R_NUM];
     const sysno = sysnoOf(record[R_MORE]);
     const byCall = child(this.#sums, pid === 0 ? -2 - jid : pid);
     const byLock = child(byCall, sysno * 8 + record[R_KIND]);
