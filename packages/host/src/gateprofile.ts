@@ -1,16 +1,22 @@
 /**
  * Waits at the gate: a call that comes while the kernel's thread works for others waits for those
  * that it takes up before. A call that finds the kernel idle has no wait, whatever its wake-up takes.
+ *
+ * The kernel's thread alone counts them, at each of a million calls a second; so it keeps them to
+ * itself until it has nothing to do, or for so many calls: a call takes 0.65 us instead of 1.
  */
 import { NOBODY } from "@jailyard/abi/contention";
 import { SYS_UNMAPPED } from "@jailyard/abi/syscall";
 import { K_GATE, type LockKey, type Profile } from "@jailyard/kernel/profile";
 import { V_OK } from "@jailyard/kernel/trace";
 import type { GateWatch, KernThread } from "@jailyard/trap/kern";
+import { GateWaits } from "./gatewaits.ts";
 
 const KEY: LockKey = { kind: K_GATE, ix: 0, stamp: 0, num: 0, id: -1 };
-/** Calls before a call among which its wait is divided; what is older is nobody's. */
+/** Calls before a call among which its wait is divided; what is older is nobody's. A power of two. */
 const LOG = 256;
+/** Waits that the tables may lack. */
+const UNTOLD = 1024;
 
 /** Who calls, by index of the thread at the gate, and slot. */
 interface Callers {
@@ -27,6 +33,9 @@ export class GateProfile implements GateWatch {
   #calls = 0;
   /** Mode full: when the call that is under way was taken up. */
   #since = 0;
+  /** Waits by jail. */
+  readonly #waits = new Map<number, GateWaits>();
+  #untold = 0;
 
   constructor(profile: Profile, callers: () => Callers) {
     this.#profile = profile;
@@ -48,18 +57,25 @@ export class GateProfile implements GateWatch {
         ...{ sysno: sysno & ~SYS_UNMAPPED, verdict: V_OK },
       });
     }
-    this.#jids[this.#calls % LOG] = jid;
-    this.#begins[this.#calls % LOG] = now;
+    this.#jids[this.#calls & (LOG - 1)] = jid;
+    this.#begins[this.#calls & (LOG - 1)] = now;
     this.#calls++;
     this.#since = now;
     profile.serving = jid;
   }
 
-  idle(): void {
+  served(): void {
     const profile = this.#profile;
     if (profile.full) this.#held(profile.nanos());
     this.#since = 0;
     profile.serving = NOBODY;
+    if (this.#untold >= UNTOLD) this.idle();
+  }
+
+  idle(): void {
+    if (this.#untold === 0) return;
+    this.#untold = 0;
+    for (const waits of this.#waits.values()) waits.tell(this.#profile);
   }
 
   #held(now: number): void {
@@ -70,8 +86,7 @@ export class GateProfile implements GateWatch {
 
   /** From the last call back to the one that was under way when this one came. @returns whose that was */
   #waited(jid: number, now: number, nanos: number): number {
-    const profile = this.#profile;
-    const point = profile.point(KEY, jid);
+    const waits = this.#waitsOf(jid);
     const from = now - nanos;
     const oldest = Math.max(0, this.#calls - LOG);
     let until = now;
@@ -79,18 +94,28 @@ export class GateProfile implements GateWatch {
     let end = now; // of what calls of `first` took, one after the other
     let queue = 0;
     for (let i = this.#calls - 1; i >= oldest && until > from; i--) {
-      if (this.#jids[i % LOG] !== first) {
-        profile.blame(point, first, end - until);
-        first = this.#jids[i % LOG];
+      const by = this.#jids[i & (LOG - 1)];
+      if (by !== first) {
+        if (end > until) waits.blame(first, end - until);
+        first = by;
         end = until;
       }
-      until = Math.max(from, this.#begins[i % LOG]); // not read: it had begun before this came
+      until = Math.max(from, this.#begins[i & (LOG - 1)]); // not read: it had begun before this came
       queue++;
     }
-    profile.blame(point, first, end - until);
-    profile.blame(point, NOBODY, until - from);
-    profile.begins(point, first, queue);
-    profile.waited(point, nanos);
+    if (end > until) waits.blame(first, end - until);
+    if (until > from) waits.blame(NOBODY, until - from);
+    waits.over(this.#profile, first, queue, nanos);
+    this.#untold++;
     return first;
+  }
+
+  #waitsOf(jid: number): GateWaits {
+    let waits = this.#waits.get(jid);
+    if (waits === undefined) {
+      waits = new GateWaits(this.#profile.point(KEY, jid));
+      this.#waits.set(jid, waits);
+    }
+    return waits;
   }
 }

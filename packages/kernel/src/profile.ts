@@ -164,6 +164,17 @@ export function profileTables(carver: Carver, shape: ProfileShape): ProfileTable
   };
 }
 
+/** Waits of one jail for one lock, all over, that are not in the tables yet. */
+export interface Waits {
+  readonly count: number;
+  /** The longest queue that one of them found. */
+  readonly longest: number;
+  /** The longest of them, in nanoseconds. */
+  readonly max: number;
+  /** How many found the lock with which jail, and how long each made them wait. */
+  readonly by: Iterable<{ readonly jid: number; readonly count: number; readonly nanos: number }>;
+}
+
 /** Which lock a point is of. */
 export interface LockKey {
   readonly kind: number;
@@ -342,6 +353,30 @@ export class Profile {
     Atomics.add(points.over, point, 1);
     raise(points.waitMax, point, nanos);
     this.#count(points.waitHist, point, nanos);
+  }
+
+  /** What begins(), blame() and waited() do, of many waits at once. */
+  add(point: number, waits: Waits): void {
+    const { points, edges } = this.tables;
+    let sum = 0n;
+    for (const { jid, count, nanos } of waits.by) {
+      const more = BigInt(Math.round(nanos));
+      sum += more;
+      const edge = this.#edge(point, jid);
+      if (edge === -1) continue;
+      Atomics.add(edges.count, edge, count);
+      Atomics.add(edges.nanos, edge, more);
+    }
+    Atomics.add(points.contended, point, waits.count);
+    Atomics.add(points.over, point, waits.count);
+    Atomics.add(points.waitNanos, point, sum);
+    if (waits.longest > points.longest[point]) points.longest[point] = waits.longest;
+    raise(points.waitMax, point, waits.max);
+  }
+
+  /** A wait of `nanos` that is in `add` belongs to the histogram too. */
+  countWait(point: number, nanos: number): void {
+    this.#count(this.tables.points.waitHist, point, nanos);
   }
 
   /** The lock was held for `nanos`, and is no more. */

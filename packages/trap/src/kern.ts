@@ -49,9 +49,12 @@ export interface KernThread {
   owed: boolean;
 }
 
-/** Who is told of calls as the kernel takes them up. `came`: see CAME. */
+/** Who is told of calls. `begin`: the kernel takes one up; for `came` see CAME. */
 export interface GateWatch {
   begin(thread: KernThread, slot: number, sysno: number, came: number): void;
+  /** The calls that there were have been made. */
+  served(): void;
+  /** And there are no others. */
   idle(): void;
 }
 
@@ -74,7 +77,7 @@ export class KernelGate {
   #round = 0;
   readonly #cores: number;
 
-  /** Told of each call that the kernel takes up, and when it has done with those there were. */
+  /** Null: nobody is told of calls. */
   watch: GateWatch | null = null;
 
   /** Is there work that does not show at the bell? */
@@ -98,13 +101,13 @@ export class KernelGate {
       }
     }
     this.calls += taken;
-    if (taken > 0) this.#idle();
+    if (taken > 0) this.#served();
     return taken;
   }
 
-  #idle(): void {
+  #served(): void {
     this.bell[BELL_BUSY] = 0;
-    this.watch?.idle();
+    this.watch?.served();
   }
 
   #drainWord(word: number, dispatch: Dispatch): number {
@@ -159,6 +162,7 @@ export class KernelGate {
   /** Wait until there is a call or mail, or for `ms`. Spins first, as long as that pays. */
   sleep(ms: number): void {
     const { bell } = this;
+    this.watch?.idle();
     for (let i = 0; i < this.#spin.spins; i += SPIN_STEP) {
       if (this.#hasWork()) return this.#spin.paid();
       spinWhile(bell, BELL_SUMMARY, 0, SPIN_STEP);
