@@ -31,6 +31,9 @@ const deadlocks = new DeadlockWatch();
 /** Milliseconds between two looks for deadlocks; a deadlock is one that two looks see. */
 const LOOK_MS = 200;
 let nextLook = 0;
+/** Rounds without rest after which the clock is read to see whether it is time for one. */
+const ROUNDS = 64;
+let round = 0;
 let stopped = false;
 const control = new Control(system, gate, makeSystem, () => {
   stopped = true;
@@ -64,11 +67,12 @@ function clock(): void {
   takeWoken(k);
   if (k.drainers.size > 0) for (const drainer of k.drainers) unsleep(k, drainer);
   if (k.runq.length > 0) run(k);
-  lookForDeadlocks();
+  if (++round === ROUNDS) lookForDeadlocks();
   system.bindings.settle(); // a kldunload that slept may be over
 }
 
 function lookForDeadlocks(): void {
+  round = 0;
   const { k } = system;
   const now = performance.now();
   if (!k.profile.on || now < nextLook) return;
@@ -122,6 +126,7 @@ async function serve(): Promise<void> {
       await turn();
       await turn();
     } else if (calls === 0) {
+      lookForDeadlocks();
       gate.sleep(untilDeadline());
     }
   }

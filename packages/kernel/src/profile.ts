@@ -255,7 +255,7 @@ export class Profile {
   }
 
   set serving(jid: number) {
-    Atomics.store(this.tables.words, W_SERVING, jid + 1);
+    this.tables.words[W_SERVING] = jid + 1; // orders nothing: 8 ns less than an atomic store
   }
 
   /** The row of a lock and a jail; made if it is not there. */
