@@ -48,6 +48,8 @@ async function oneCall(cx: BenchContext, id: string, program: ProgramName): Prom
 }
 
 const SHAPES = [1, 8, 64, 512].flatMap((jails) => [1, 8].map((procs) => [jails, procs] as const));
+/** Rounds of many threads before those that count: each compiles for itself, all on the same cores. */
+const WARM_UP = 16;
 /** As many callers as comlink is asked to bear: it takes a thread for each. */
 const COMLINK_MAX = 8;
 
@@ -69,8 +71,9 @@ async function throughput(cx: BenchContext, jails: number, procs: number): Promi
       lanes: procs,
     });
   }
+  const plan = { ...cx.plan, warmUp: sized(cx, jails * procs === 1 ? cx.plan.warmUp : WARM_UP) };
   return await called(yard, async () => {
-    const [rate] = await raceFor(cx, contenders);
+    const [rate] = await raceFor({ ...cx, plan }, contenders);
     return resultsOf(id, "calls/s", rate);
   });
 }
