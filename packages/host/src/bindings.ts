@@ -44,6 +44,7 @@ interface Binding {
 export interface Attached {
   readonly thread: KernThread;
   readonly prison: Prison;
+  readonly counts: JailCounts;
   readonly slots: (Binding | undefined)[];
 }
 
@@ -100,12 +101,13 @@ export class Bindings {
 
   /** `adopts` is a forked process for which the thread is started. */
   attach(thread: KernThread, prison: Prison, adopts?: Pid): void {
-    this.#threads[thread.ix] = { thread, prison, slots: [] };
+    const counts = this.counts.get(prison) ?? { calls: 0, sleeps: 0 };
+    this.counts.set(prison, counts);
+    this.#threads[thread.ix] = { thread, prison, counts, slots: [] };
     this.#k.profile.setHome(thread.home, prison.pr_id);
     this.#mappings?.attach(thread);
     const child = adopts === undefined ? undefined : this.#k.procs.get(adopts);
     if (child !== undefined && this.#unstarted.has(child)) this.#unstarted.set(child, thread.ix);
-    if (!this.counts.has(prison)) this.counts.set(prison, { calls: 0, sleeps: 0 });
   }
 
   /** jid of the jail whose thread has this index. */
@@ -239,7 +241,7 @@ export class Bindings {
     if (thread.page.head[BROKEN] !== 0) this.mend();
     const sysno = word & ~sys.SYS_UNMAPPED;
     binding.calling = true;
-    const counts = this.counts.get(attached.prison)!;
+    const { counts } = attached;
     counts.calls++;
     const childSlot = tf.frame.a[0];
     this.#mappings?.grant(binding, attached.prison);

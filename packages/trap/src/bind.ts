@@ -15,7 +15,7 @@ import { REASON } from "./gate.ts";
 import { DEFS } from "./libc.ts";
 import type { Mode } from "./process.ts";
 import { ProcessEnded } from "./unwind.ts";
-import type { UserProcess } from "./userprocess.ts";
+import type { Awaited, UserProcess } from "./userprocess.ts";
 
 type Args = readonly unknown[];
 
@@ -202,23 +202,59 @@ async function resumeAwaited(
   return settle(u, name, await u.gate.callAsync(u.slot, d.enterResume(u.frame)), def, args);
 }
 
-/**
- * One promise, and no async function: half of the garbage, and of the collections, of a thread that
- * does little but call.
- */
+/** One promise, and no async function. */
 function gateAwaited(u: UserProcess, name: string, def: Def, args: Args): Promise<unknown> {
   def.enter(u, args);
   u.calling = true;
-  return new Promise((resolve, reject) => {
-    u.gate.callThen(u.slot, def.sysno, (error) => {
-      try {
-        if (error === EMAPPED) resolve(mappedAwaited(u, u.direct!, name, def, args));
-        else resolve(settle(u, name, error, def, args));
-      } catch (thrown) {
-        reject(thrown);
-      }
-    });
-  });
+  u.awaited ??= new AwaitedCall(u);
+  return u.awaited.make(name, def, args);
+}
+
+/**
+ * The call through the gate that a coroutine awaits; there is one at a time. What it needs is made
+ * once for a process, not for each call: a fifth of a thread that does little but call was collecting
+ * garbage.
+ */
+class AwaitedCall implements Awaited {
+  readonly #u: UserProcess;
+  #name = "";
+  #def: Def | null = null;
+  #args: Args = [];
+  #resolve: (value: unknown) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(u: UserProcess) {
+    this.#u = u;
+  }
+
+  make(name: string, def: Def, args: Args): Promise<unknown> {
+    this.#name = name;
+    this.#def = def;
+    this.#args = args;
+    const promise = new Promise(this.#keep);
+    this.#u.gate.callThen(this.#u.slot, def.sysno, this.#over);
+    return promise;
+  }
+
+  readonly #keep = (resolve: (value: unknown) => void, reject: (error: unknown) => void): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
+
+  readonly #over = (error: Errno): void => {
+    const u = this.#u;
+    const name = this.#name;
+    const def = this.#def!;
+    const args = this.#args;
+    const resolve = this.#resolve; // the next call may begin before this one is told
+    const reject = this.#reject;
+    try {
+      if (error === EMAPPED) resolve(mappedAwaited(u, u.direct!, name, def, args));
+      else resolve(settle(u, name, error, def, args));
+    } catch (thrown) {
+      reject(thrown);
+    }
+  };
 }
 
 function mappedAwaited(u: UserProcess, d: Direct, name: string, def: Def, args: Args): unknown {

@@ -5,6 +5,7 @@ import type { Pid } from "@jailyard/abi/types";
 import type { Frame } from "@jailyard/abi/wire";
 import { type VmEntry, VmMap } from "@jailyard/memory/vmmap";
 import { Attachment } from "./attachment.ts";
+import type { Def } from "./def.ts";
 import type { Direct } from "./direct.ts";
 import { SIGS } from "./gate.ts";
 import { ProcessEnded, type ProcessExit } from "./unwind.ts";
@@ -12,6 +13,11 @@ import type { UserGate } from "./user.ts";
 
 const VM_MAXUSER = 0x7fff_ffff_f000;
 export type SignalHandler = (signal: SignalName) => void;
+
+/** Makes calls that a coroutine awaits. */
+export interface Awaited {
+  make(name: string, def: Def, args: readonly unknown[]): Promise<unknown>;
+}
 
 export class UserProcess {
   readonly gate: UserGate;
@@ -24,6 +30,8 @@ export class UserProcess {
   comm = "";
   /** A call is under way: a process has one thread. */
   calling = false;
+  /** What bind.ts keeps of it if a coroutine awaits it. */
+  awaited: Awaited | null = null;
   /** Set by p.exit: a program that catches the unwinding gets it again. */
   exiting: ProcessExit | null = null;
   handlers = new Map<number, SignalHandler>();
