@@ -11,8 +11,9 @@
  *     over it. The kernel clears in the opposite order, so a bit set late is seen in the next round.
  *  2. The kernel stores `asleep` before its last look at the summary; a thread looks at `asleep`
  *     after it has set its bits. One of them sees the other.
- *  3. A slot holds one call at a time: IDLE, CALLED, RETURNED. Storing STATE publishes the words
- *     before it. Both rings have room for every entry that can be in flight, so they never fill.
+ *  3. A slot holds one call at a time: IDLE, CALLED, RETURNED. Its words are published by the entry
+ *     in a ring that follows, and for who blocks by storing STATE. Both rings have room for every
+ *     entry that can be in flight, so they never fill.
  */
 import { FRAME_WORDS, type Frame } from "@jailyard/abi/wire";
 import { Carver } from "@jailyard/memory/page";
@@ -22,22 +23,25 @@ export const MAX_THREADS = 4096;
 const SUMMARY_WORDS = MAX_THREADS / 32 / 32;
 export const BELL_ASLEEP = 0;
 export const BELL_CROWDED = 1; // 1 while more threads call than there are cores for
-export const BELL_BUSY = 2; // 1 while the kernel works for some call
+/** 1 while the kernel works for some call. In a cache line that is not the above's: it changes often. */
+export const BELL_BUSY = 16;
 export const BELL_MAIL = 32;
 export const BELL_SUMMARY = 64;
 export const BELL_READY = 96;
 export const BELL_BYTES = (BELL_READY + MAX_THREADS / 32) * 4;
 export { SUMMARY_WORDS };
 
-// Words of a slot.
+// Words of a slot; what each call touches is in one cache line.
 export const STATE = 0;
 export const SYSNO = 1;
+export const MORE = 1; // of an answer: 1 if part of it was posted
 export const ERRNO = 2;
 export const REASON = 3;
 export const SIGS = 4; // caught signals that wait to be handled
 export const KILLED = 5; // not 0: the process has ended
 export const WAITER = 6; // 1 while the caller sleeps on STATE
-export const MORE = 7; // 1: part of the answer was posted
+/** When the call came, low bits of the nanoseconds, if the kernel was at work for another; else 0. */
+export const CAME = 7;
 const SLOT_FRAME_BYTE = 32; // arguments and results, 8 floats
 // What a process needs to know of itself to make calls on pages; written by the kernel.
 export const GRANT = 24; // changes with what follows; 0: it may make no such call
@@ -48,8 +52,6 @@ export const GID = 27;
 export const SUSER = 28; // 1: uid 0 has privilege in its jail
 export const NGROUPS = 29;
 export const PID = 30;
-/** When the call came, low bits of the nanoseconds, if the kernel was at work for another; else 0. */
-export const CAME = 31;
 export const GROUPS = 32;
 export const GROUPS_MAX = 32;
 const SLOT_BYTES = 256; // no two slots share a cache line

@@ -132,7 +132,7 @@ export class KernelGate {
       const slot = calls.take();
       if (slot < 0 || slot >= shape.slots) continue; // a thread that scribbles hurts only itself
       const row = thread.page.row(slot);
-      this.bell[BELL_BUSY] = 1;
+      if (this.bell[BELL_BUSY] === 0) this.bell[BELL_BUSY] = 1;
       const sysno = words[row + SYSNO];
       this.watch?.begin(thread, slot, sysno, words[row + CAME]);
       dispatch(thread, slot, sysno);
@@ -200,11 +200,12 @@ export function answer(
   words[row + REASON] = reason;
   words[row + MORE] = bulk === undefined ? 0 : 1;
   if (bulk !== undefined) post(thread, { slot, bulk });
-  Atomics.store(words, row + STATE, RETURNED);
   if (!thread.awaits) {
+    Atomics.store(words, row + STATE, RETURNED);
     if (Atomics.load(words, row + WAITER) === 1) Atomics.notify(words, row + STATE, 1);
     return;
   }
+  words[row + STATE] = RETURNED; // the ring publishes it
   page.answers.put(slot);
   if (thread.draining) thread.owed = true;
   else ringFor(thread);

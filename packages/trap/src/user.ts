@@ -105,7 +105,7 @@ export class UserGate {
     const slot = this.#freeSlots.pop() ?? -1;
     if (slot === -1) return -1;
     const row = this.page.row(slot);
-    this.page.words.fill(0, row + STATE, row + MORE + 1);
+    this.page.words.fill(0, row, row + CAME + 1);
     this.page.words[row + GRANT] = 0;
     return slot;
   }
@@ -151,7 +151,7 @@ export class UserGate {
     this.#spin.crowded = this.#bell[BELL_CROWDED] === 1;
     words[row + SYSNO] = sysno;
     words[row + CAME] = this.#nanos !== null && this.#bell[BELL_BUSY] !== 0 ? this.#nanos() | 1 : 0;
-    Atomics.store(words, row + STATE, CALLED);
+    words[row + STATE] = CALLED; // the ring publishes it
     this.page.calls.put(slot);
     Atomics.or(this.#bell, BELL_READY + this.#word, this.#bit);
     Atomics.or(this.#bell, BELL_SUMMARY + (this.#word >> 5), 1 << (this.#word & 31));
