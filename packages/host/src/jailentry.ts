@@ -118,19 +118,33 @@ const ascii = (code: string): string =>
   code.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /** rolldown strips types and follows imports; what is named here alone is not in jail.worker.ts. */
-function entryText(): string {
+async function entryText(): Promise<string> {
   const quote = JSON.stringify;
   const host = (name: string): string => quote(join(here, name));
-  const url = (file: string): string => quote(pathToFileURL(file).href);
-  const modules = held();
+  const modules = await Promise.all(held().map(namespaceText));
   return [
     `import { holdModules } from ${host("resolve.ts")};`,
     `export { default } from ${host("jail.worker.ts")};`,
-    ...modules.map((file, ix) => `import * as m${ix} from ${quote(file)};`),
+    ...modules.map(({ imports }) => imports),
     "holdModules({",
-    ...modules.map((file, ix) => `${url(file)}: m${ix},`),
-    `}, ${url(join(here, "programapi.ts"))});`,
+    ...modules.map(({ maker }) => maker),
+    `}, ${quote(pathToFileURL(join(here, "programapi.ts")).href)});`,
   ].join("\n");
+}
+
+/** What a module exports, imported one by one, and a function that gives all of it. */
+async function namespaceText(
+  file: string,
+  ix: number,
+): Promise<{ imports: string; maker: string }> {
+  const { href } = pathToFileURL(file);
+  const names = Object.keys((await import(href)) as object);
+  const own = names.map((name) => `${name} as m${ix}_${name}`);
+  const all = names.map((name) => `${name}: m${ix}_${name}`);
+  return {
+    imports: `import { ${own.join(", ")} } from ${JSON.stringify(file)};`,
+    maker: `${JSON.stringify(href)}: () => ({ ${all.join(", ")} }),`,
+  };
 }
 
 /** Files of sources that were changed long ago; a yard that runs may load newer ones still. */

@@ -5,7 +5,7 @@
  * Node 22.15 there are no such hooks, and a program outside a package finds "jailyard" only where it
  * is installed.
  */
-import * as module from "node:module";
+import type { ResolveFnOutput } from "node:module";
 import { YardError } from "./yarderror.ts";
 
 const NAME = "jailyard";
@@ -14,24 +14,35 @@ const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 let api = new URL(`./programapi.${extension}`, import.meta.url).href;
 let registered = false;
 
-/** Namespaces of modules by the URL of their file. */
-export type Held = Readonly<Record<string, object>>;
+/** What makes the namespace of a module, by the URL of its file. */
+export type Held = Readonly<Record<string, () => object>>;
 
 declare global {
   /** Where the modules that stand in for a file find what they hand out. */
   var jailyardHeld: Record<string, object> | undefined;
 }
 
+let held: Held = {};
+
 /** The files of these modules are loaded already; programapi is one of them. */
-export function holdModules(held: Held, programapi: string): void {
-  globalThis.jailyardHeld = { ...held };
+export function holdModules(modules: Held, programapi: string): void {
+  held = modules;
   api = programapi;
+}
+
+/** A namespace is made when it is first asked for: all 41 of them take 0.2 MiB of each thread. */
+function namespaceOf(url: string): object | undefined {
+  globalThis.jailyardHeld ??= {};
+  const made = globalThis.jailyardHeld[url] ?? held[url]?.();
+  if (made !== undefined) globalThis.jailyardHeld[url] = made;
+  return made;
 }
 
 /** `fallback`: what stands in for the package where it is not installed; programapi if absent. */
 export function resolvePackage(fallback = api): void {
   api = fallback;
-  if (registered || !("registerHooks" in module)) return;
+  const module = process.getBuiltinModule?.("node:module"); // `import *` would copy all that it has
+  if (registered || module?.registerHooks === undefined) return;
   registered = true;
   module.registerHooks({
     resolve(specifier, context, next) {
@@ -43,9 +54,9 @@ export function resolvePackage(fallback = api): void {
       }
     },
     load(url, context, next) {
-      const held = globalThis.jailyardHeld?.[url];
-      if (held === undefined) return next(url, context);
-      return { format: "module", source: standIn(url, held), shortCircuit: true };
+      const namespace = namespaceOf(url);
+      if (namespace === undefined) return next(url, context);
+      return { format: "module", source: standIn(url, namespace), shortCircuit: true };
     },
   });
 }
@@ -54,10 +65,10 @@ export function resolvePackage(fallback = api): void {
  * The package's whole interface can boot yards too. Programs do not, and loading that would cost as
  * much as their thread; who does so all the same, in a file that is program and script, has it.
  */
-function wholePackage(resolved: module.ResolveFnOutput): module.ResolveFnOutput {
-  const held = globalThis.jailyardHeld;
+function wholePackage(resolved: ResolveFnOutput): ResolveFnOutput {
   const { url } = resolved;
-  if (held === undefined || url in held) return resolved;
+  const ours = held[api]?.();
+  if (ours === undefined || namespaceOf(url) !== undefined) return resolved;
   const whole =
     (name: string) =>
     async (...args: unknown[]): Promise<unknown> =>
@@ -65,10 +76,10 @@ function wholePackage(resolved: module.ResolveFnOutput): module.ResolveFnOutput 
   const others = Object.fromEntries(
     ["boot", "scenario", "tool"].map((name) => [name, whole(name)]),
   );
-  held[url] = { ...held[api], ...others, YardError };
+  globalThis.jailyardHeld![url] = { ...ours, ...others, YardError };
   return resolved;
 }
 
 /** A module that exports what the one of this file exports, which has run. */
-const standIn = (url: string, held: object): string =>
-  `export const { ${Object.keys(held).join(", ")} } = jailyardHeld[${JSON.stringify(url)}];`;
+const standIn = (url: string, namespace: object): string =>
+  `export const { ${Object.keys(namespace).join(", ")} } = jailyardHeld[${JSON.stringify(url)}];`;
