@@ -75,7 +75,7 @@ export class GateProfile implements GateWatch {
   idle(): void {
     if (this.#untold === 0) return;
     this.#untold = 0;
-    for (const waits of this.#waits.values()) waits.tell(this.#profile);
+    for (const [jid, waits] of this.#waits) waits.tell(this.#profile, KEY, jid);
   }
 
   #held(now: number): void {
@@ -105,7 +105,7 @@ export class GateProfile implements GateWatch {
     }
     if (end > until) waits.blame(first, end - until);
     if (until > from) waits.blame(NOBODY, until - from);
-    waits.over(this.#profile, first, queue, nanos);
+    waits.over(first, queue, nanos);
     this.#untold++;
     return first;
   }
@@ -113,7 +113,7 @@ export class GateProfile implements GateWatch {
   #waitsOf(jid: number): GateWaits {
     let waits = this.#waits.get(jid);
     if (waits === undefined) {
-      waits = new GateWaits(this.#profile.point(KEY, jid));
+      waits = new GateWaits();
       this.#waits.set(jid, waits);
     }
     return waits;

@@ -1,5 +1,5 @@
 /** Waits of one jail for the kernel's thread, until they are told to the tables. */
-import type { Profile, Waits } from "@jailyard/kernel/profile";
+import type { LockKey, Profile, Waits } from "@jailyard/kernel/profile";
 
 /** A jail that made it wait. */
 class Blame {
@@ -13,17 +13,16 @@ class Blame {
 }
 
 export class GateWaits implements Waits {
-  readonly #point: number;
   readonly #by = new Map<number, Blame>();
   /** Whom it met last: often the same as before. */
   #last = new Blame(Number.NaN);
-  count = 0;
+  /** How long each of them took. */
+  readonly each: number[] = [];
   longest = 0;
   max = 0;
 
-  /** `point` is the row of the gate and this jail. */
-  constructor(point: number) {
-    this.#point = point;
+  get count(): number {
+    return this.each.length;
   }
 
   get by(): Iterable<Blame> {
@@ -36,12 +35,11 @@ export class GateWaits implements Waits {
   }
 
   /** A wait is over that found `queue` calls before it, the first one of `jid`. */
-  over(profile: Profile, jid: number, queue: number, nanos: number): void {
+  over(jid: number, queue: number, nanos: number): void {
     this.#of(jid).count++;
-    this.count++;
+    this.each.push(nanos);
     if (queue > this.longest) this.longest = queue;
     if (nanos > this.max) this.max = nanos;
-    profile.countWait(this.#point, nanos);
   }
 
   #of(jid: number): Blame {
@@ -55,13 +53,13 @@ export class GateWaits implements Waits {
     return blame;
   }
 
-  /** Into the tables with all of them. */
-  tell(profile: Profile): void {
-    if (this.count === 0) return;
-    profile.add(this.#point, this);
+  /** Into the tables with all of them, which are those of `jid` for the gate. */
+  tell(profile: Profile, key: LockKey, jid: number): void {
+    if (this.each.length === 0) return;
+    profile.add(profile.point(key, jid), this);
     this.#by.clear();
     this.#last = new Blame(Number.NaN);
-    this.count = 0;
+    this.each.length = 0;
     this.longest = 0;
     this.max = 0;
   }

@@ -123,6 +123,7 @@ async function serve(): Promise<void> {
     clock();
     const calls = gate.drain(dispatch);
     if (gate.takeMail()) {
+      gate.watch?.idle(); // it may be asked for statistics
       await turn();
       await turn();
     } else if (calls === 0) {

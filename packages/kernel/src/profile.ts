@@ -167,6 +167,8 @@ export function profileTables(carver: Carver, shape: ProfileShape): ProfileTable
 /** Waits of one jail for one lock, all over, that are not in the tables yet. */
 export interface Waits {
   readonly count: number;
+  /** What each took, in nanoseconds. */
+  readonly each: readonly number[];
   /** The longest queue that one of them found. */
   readonly longest: number;
   /** The longest of them, in nanoseconds. */
@@ -355,28 +357,23 @@ export class Profile {
     this.#count(points.waitHist, point, nanos);
   }
 
-  /** What begins(), blame() and waited() do, of many waits at once. */
+  /** What begins(), blame() and waited() do, of many waits at once; whom they are laid to comes last. */
   add(point: number, waits: Waits): void {
     const { points, edges } = this.tables;
     let sum = 0n;
-    for (const { jid, count, nanos } of waits.by) {
-      const more = BigInt(Math.round(nanos));
-      sum += more;
-      const edge = this.#edge(point, jid);
-      if (edge === -1) continue;
-      Atomics.add(edges.count, edge, count);
-      Atomics.add(edges.nanos, edge, more);
-    }
+    for (const { nanos } of waits.by) sum += BigInt(Math.round(nanos));
     Atomics.add(points.contended, point, waits.count);
     Atomics.add(points.over, point, waits.count);
     Atomics.add(points.waitNanos, point, sum);
     if (waits.longest > points.longest[point]) points.longest[point] = waits.longest;
     raise(points.waitMax, point, waits.max);
-  }
-
-  /** A wait of `nanos` that is in `add` belongs to the histogram too. */
-  countWait(point: number, nanos: number): void {
-    this.#count(this.tables.points.waitHist, point, nanos);
+    for (const nanos of waits.each) this.#count(points.waitHist, point, nanos);
+    for (const { jid, count, nanos } of waits.by) {
+      const edge = this.#edge(point, jid);
+      if (edge === -1) continue;
+      Atomics.add(edges.count, edge, count);
+      Atomics.add(edges.nanos, edge, BigInt(Math.round(nanos)));
+    }
   }
 
   /** The lock was held for `nanos`, and is no more. */
