@@ -77,8 +77,8 @@ export class MappedProcess implements Caller {
   td_reason: Reason = NO_REASON;
   td_interrupted = false;
   td_timedout = false;
-  readonly semds = semidDs();
-  readonly msgds = msqidDs();
+  semds = semidDs();
+  msgds = msqidDs();
   message: Readonly<Msgbuf> = { mtype: 0, mtext: new Uint8Array(0) };
   asleep: Asleep | null = null;
 
@@ -214,13 +214,15 @@ export class MappedProcess implements Caller {
     return this.#onSet(semid, (page) => semGet(this, page, semnum, cmd));
   }
 
-  /** semctl(2): IPC_STAT, into `semds`. */
+  /** semctl(2): IPC_STAT, into `semds`, which is another one each time: the program keeps it. */
   semstat(semid: number): Errno {
+    this.semds = semidDs();
     return this.#onSet(semid, (page, key) => semStat(this, page, key, this.semds));
   }
 
-  /** msgctl(2): IPC_STAT, into `msgds`. */
+  /** msgctl(2): IPC_STAT, into `msgds`, likewise. */
   msgstat(msqid: number): Errno {
+    this.msgds = msqidDs();
     return this.#onQueue(msqid, (page, key) => msgStat(this, page, key, this.msgds));
   }
 

@@ -112,12 +112,9 @@ const semctl: Def = {
       }
       return cmd === IPC_STAT && arg !== UNMAPPED ? d.semstat(id) : EGATE;
     },
-    leave: (d, [, , cmd]) => (cmd === IPC_STAT ? structuredCopy(d.semds) : d.retval),
+    leave: (d, [, , cmd]) => (cmd === IPC_STAT ? d.semds : d.retval),
   },
 };
-
-/** A structure with its ipc_perm, for the program to keep. */
-const structuredCopy = <T extends object>(ds: T): T => structuredClone(ds);
 
 function semctlArgument(f64: Float64Array, u16: Uint16Array, a: Float64Array, arg: unknown): void {
   const cmd = a[2];
@@ -261,7 +258,7 @@ const msgctl: Def = {
   direct: {
     call: (d, [msqid, cmd, buf]) =>
       cmd === IPC_STAT && buf !== UNMAPPED ? d.msgstat(int(msqid, "msqid")) : EGATE,
-    leave: (d) => structuredCopy(d.msgds),
+    leave: (d) => d.msgds,
   },
 };
 
