@@ -94,6 +94,11 @@ function room(page: MsgPage, length: number): number {
   return spot;
 }
 
+/**
+ * Move all bodies down. A thread dies before or after a body is moved, and then finds it where its row
+ * says, but not between the two statements that do it: neither makes a call of JavaScript, allocates or
+ * is the turn of a loop, so V8 looks neither for an interrupt nor for the end of stack or heap.
+ */
 function compact({ hdr, msg, arena }: MsgPage): void {
   let spot = 0;
   for (let row = hdr[P_FIRST]; row !== 0; row = msg.next[row]) {
