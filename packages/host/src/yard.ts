@@ -23,7 +23,6 @@ import { UndoVector } from "@jailyard/kernel/semundo";
 import { LOCKINGS, type Locking, WAKES, type Wake } from "@jailyard/kernel/site";
 import { BELL_BYTES, type GateShape, MAX_THREADS, ringKernel } from "@jailyard/trap/gate";
 import { type Remote, releaseProxy, wrap } from "comlink";
-import { Piscina } from "piscina";
 import type { CommonsBoot, ConsoleEvent, DeadlockEvent, EndedEvent, KernelBoot } from "./boot.ts";
 import type { Control, KernelStats } from "./control.ts";
 import { endpoint } from "./endpoint.ts";
@@ -34,6 +33,7 @@ import { Lifeline } from "./lifeline.ts";
 import { type Logger, makeLog } from "./log.ts";
 import { epochNow } from "./nanos.ts";
 import { PLACEMENTS, type Placement } from "./placement.ts";
+import { ThreadPool } from "./threadpool.ts";
 import { Tracing } from "./tracing.ts";
 import { setThreadFlags } from "./v8flags.ts";
 import type { YardConfig } from "./yardconfig.ts";
@@ -97,7 +97,7 @@ export class Yard {
   /** By index at the gate. */
   readonly threads = new Map<number, JailThread>();
   readonly jails = new Map<string, Jail>();
-  readonly pool: Piscina;
+  readonly pool: ThreadPool;
   /** URLs of modules that a thread has loaded, or is about to. */
   readonly loaded = new Set<string>();
   readonly bell = new SharedArrayBuffer(BELL_BYTES);
@@ -146,7 +146,7 @@ export class Yard {
     this.control = guarded(this.#remote, this.#answers);
     // A bare Worker for each thread starts 3.5 ms sooner and is half a MiB smaller. We stay with
     // piscina all the same: it is what users of the package know, and it reuses threads (conformance).
-    this.pool = new Piscina({
+    const options = {
       filename: entry.href,
       minThreads: 0,
       maxThreads: MAX_THREADS,
@@ -154,8 +154,10 @@ export class Yard {
       idleTimeout: 2000,
       atomics: "disabled",
       ...heapOf(config.jailMemoryMib ?? JAIL_MEMORY_MIB),
-    });
-    this.pool.on("error", (err) => this.log.error({ err }, "a thread died that no jail had"));
+    } as const;
+    this.pool = new ThreadPool(options, (err) =>
+      this.log.error({ err }, "a thread died that no jail had"),
+    );
   }
 
   #startKernel(): Worker {
