@@ -27,7 +27,7 @@ export interface Scale {
 
 const MODULE = new URL("./programs/scale.ts", import.meta.url);
 /** Jails that are being started at a time. */
-const AT_ONCE = 2;
+const AT_ONCE = 8;
 const LIMITS = { "kern.ipc.semmni": 30_000, "kern.ipc.semmns": 60_000 };
 
 /** Start `jails` jails, have `processes` in each work, end them all. */
