@@ -57,8 +57,8 @@ function cellsOf(row: RemovedRow, jails: boolean): string[] {
     userName(row.cuid),
     String(row.cpid),
     row.lpid === 0 ? "-" : String(row.lpid),
-    time(row.made).trim(),
-    time(row.removed).trim(),
+    time(row.made),
+    time(row.removed),
     ...(jails ? [jail] : []),
     remover(row),
   ];
