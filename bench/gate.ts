@@ -71,7 +71,7 @@ async function throughput(cx: BenchContext, jails: number, procs: number): Promi
       lanes: procs,
     });
   }
-  const plan = { ...cx.plan, warmUp: sized(cx, jails * procs === 1 ? cx.plan.warmUp : WARM_UP) };
+  const plan = { ...cx.plan, warmUp: sized(cx, WARM_UP) };
   return await called(yard, async () => {
     const [rate] = await raceFor({ ...cx, plan }, contenders);
     return resultsOf(id, "calls/s", rate);

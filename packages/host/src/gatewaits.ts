@@ -14,16 +14,9 @@ class Blame {
 
 export class GateWaits implements Waits {
   readonly #by = new Map<number, Blame>();
-  /** Whom it met last: often the same as before. */
-  #last = new Blame(Number.NaN);
   /** How long each of them took. */
   readonly each: number[] = [];
   longest = 0;
-  max = 0;
-
-  get count(): number {
-    return this.each.length;
-  }
 
   get by(): Iterable<Blame> {
     return this.#by.values();
@@ -39,17 +32,14 @@ export class GateWaits implements Waits {
     this.#of(jid).count++;
     this.each.push(nanos);
     if (queue > this.longest) this.longest = queue;
-    if (nanos > this.max) this.max = nanos;
   }
 
   #of(jid: number): Blame {
-    if (this.#last.jid === jid) return this.#last;
     let blame = this.#by.get(jid);
     if (blame === undefined) {
       blame = new Blame(jid);
       this.#by.set(jid, blame);
     }
-    this.#last = blame;
     return blame;
   }
 
@@ -58,9 +48,7 @@ export class GateWaits implements Waits {
     if (this.each.length === 0) return;
     profile.add(profile.point(key, jid), this);
     this.#by.clear();
-    this.#last = new Blame(Number.NaN);
     this.each.length = 0;
     this.longest = 0;
-    this.max = 0;
   }
 }

@@ -67,7 +67,7 @@ export function resolvePackage(fallback = api): void {
  */
 function wholePackage(resolved: ResolveFnOutput): ResolveFnOutput {
   const { url } = resolved;
-  const ours = held[api]?.();
+  const ours = namespaceOf(api);
   if (ours === undefined || namespaceOf(url) !== undefined) return resolved;
   const whole =
     (name: string) =>

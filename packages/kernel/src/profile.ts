@@ -166,13 +166,10 @@ export function profileTables(carver: Carver, shape: ProfileShape): ProfileTable
 
 /** Waits of one jail for one lock, all over, that are not in the tables yet. */
 export interface Waits {
-  readonly count: number;
   /** What each took, in nanoseconds. */
   readonly each: readonly number[];
   /** The longest queue that one of them found. */
   readonly longest: number;
-  /** The longest of them, in nanoseconds. */
-  readonly max: number;
   /** How many found the lock with which jail, and how long each made them wait. */
   readonly by: Iterable<{ readonly jid: number; readonly count: number; readonly nanos: number }>;
 }
@@ -362,12 +359,16 @@ export class Profile {
     const { points, edges } = this.tables;
     let sum = 0n;
     for (const { nanos } of waits.by) sum += BigInt(Math.round(nanos));
-    Atomics.add(points.contended, point, waits.count);
-    Atomics.add(points.over, point, waits.count);
+    Atomics.add(points.contended, point, waits.each.length);
+    Atomics.add(points.over, point, waits.each.length);
     Atomics.add(points.waitNanos, point, sum);
     if (waits.longest > points.longest[point]) points.longest[point] = waits.longest;
-    raise(points.waitMax, point, waits.max);
-    for (const nanos of waits.each) this.#count(points.waitHist, point, nanos);
+    let max = 0;
+    for (const nanos of waits.each) {
+      max = Math.max(max, nanos);
+      this.#count(points.waitHist, point, nanos);
+    }
+    raise(points.waitMax, point, max);
     for (const { jid, count, nanos } of waits.by) {
       const edge = this.#edge(point, jid);
       if (edge === -1) continue;
